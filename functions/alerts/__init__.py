@@ -1,0 +1,1 @@
+"""alerts: analysts see alerts arrive over WebSocket and act on them."""

@@ -1,0 +1,1 @@
+"""score: envelopes come off the queue; decisions, rows and alerts come out."""

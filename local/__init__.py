@@ -1,0 +1,1 @@
+"""The local build: the whole product on one machine with one command."""

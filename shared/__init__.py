@@ -1,0 +1,1 @@
+"""What more than one door needs: the pure domain, ports, and the adapters behind them."""

@@ -1,0 +1,1 @@
+"""Adapters of the queue: RabbitMQ and, for tests and demos, memory."""

@@ -1,0 +1,1 @@
+"""PostgreSQL: tables, migrations, repositories, and the scorer's batch write."""

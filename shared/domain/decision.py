@@ -1,0 +1,64 @@
+"""What the scorer decides about one transaction, as values."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from shared.domain.transaction import Transaction
+
+
+class RiskLabel(StrEnum):
+    """The band of a risk: HIGH raises an alert, MEDIUM is worth a look, LOW passes."""
+
+    LOW = "LOW"
+    MEDIUM = "MEDIUM"
+    HIGH = "HIGH"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a risk is what it is: a stable `code`, a sentence, the observed and the account's usual value."""
+
+    code: str
+    text: str
+    observed: str
+    usual: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The outcome for one transaction.
+
+    `anomaly` is the forest's own score in (0, 1); `risk` combines forest, rules and lists into [0, 1];
+    `reasons` are ordered strongest first; `raises_alert` is true for HIGH and for rules that always alert;
+    `threshold` is the risk from which on this model says HIGH.
+    """
+
+    anomaly: float
+    risk: float
+    label: RiskLabel
+    reasons: tuple[Reason, ...]
+    raises_alert: bool
+    threshold: float
+    model_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredTransaction:
+    """A transaction with its decision, its canonical payload (JSON bytes) and when it was received."""
+
+    transaction: Transaction
+    decision: Decision
+    payload: bytes
+    content_hash: bytes
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedMessage:
+    """Something from the queue that cannot be scored: kept with its reason and its (masked) bytes."""
+
+    reason: str
+    detail: str
+    body: bytes
+    transaction_id: str | None = None

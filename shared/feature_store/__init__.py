@@ -1,0 +1,1 @@
+"""The account history in Redis."""

@@ -1,0 +1,126 @@
+"""The envelope: up to 100 transactions in one queue message, `{"v": 1, "items": [...]}`."""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic_core import from_json
+
+from shared.domain.card_data import has_card_number
+from shared.domain.errors import NewerEnvelope, UnreadableEnvelope
+from shared.messages.transaction_in import (
+    IDENTIFIER,
+    FieldError,
+    InvalidTransaction,
+    Item,
+    parse_instant,
+    parse_transaction,
+    rfc3339,
+)
+
+ENVELOPE_VERSION = 1
+MAX_ITEMS = 100
+MAX_ENVELOPE_BYTES = 192 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidItem:
+    """An item of an envelope that cannot be scored: why, its bytes, and its id where one could be read."""
+
+    reason: str
+    detail: str
+    body: bytes
+    transaction_id: str | None
+
+
+def encode_envelopes(items: Sequence[Item]) -> Iterator[tuple[bytes, Sequence[Item]]]:
+    """Pack items into as few envelopes as fit the limits (100 items, 192 KiB), in order."""
+    start, size = 0, 0
+    encoded = [_encode_item(item) for item in items]
+    for end, part in enumerate(encoded):
+        if end > start and (end - start >= MAX_ITEMS or size + len(part) + 1 > MAX_ENVELOPE_BYTES - 64):
+            yield _envelope(encoded[start:end]), items[start:end]
+            start, size = end, 0
+        size += len(part) + 1
+    if encoded:
+        yield _envelope(encoded[start:]), items[start:]
+
+
+def decode_envelope(body: bytes, *, now: datetime) -> tuple[list[Item], list[InvalidItem]]:
+    """Items of an envelope, each valid one parsed and each invalid one with its reason.
+
+    Raises UnreadableEnvelope where the whole is not an envelope and NewerEnvelope where `v` is newer than ours.
+    """
+    entries = _envelope_items(body)
+    valid: list[Item] = []
+    invalid: list[InvalidItem] = []
+    for entry in entries:
+        try:
+            valid.append(_parse_entry(entry, now))
+        except InvalidTransaction as error:
+            invalid.append(_invalid_item(entry, error))
+    return valid, invalid
+
+
+def _envelope(parts: Sequence[bytes]) -> bytes:
+    return b'{"v":%d,"items":[%b]}' % (ENVELOPE_VERSION, b",".join(parts))
+
+
+def _encode_item(item: Item) -> bytes:
+    trace = b',"traceparent":"%b"' % item.traceparent.encode() if item.traceparent else b""
+    return b'{"transaction":%b,"received_at":"%b"%b}' % (
+        item.payload,
+        rfc3339(item.received_at).encode(),
+        trace,
+    )
+
+
+def _envelope_items(body: bytes) -> list[Any]:
+    if len(body) > MAX_ENVELOPE_BYTES:
+        raise UnreadableEnvelope(f"The message is larger than {MAX_ENVELOPE_BYTES} bytes.")
+    try:
+        envelope = from_json(body, allow_inf_nan=False, cache_strings="keys")
+    except ValueError as error:
+        raise UnreadableEnvelope(f"The message is not valid JSON: {error}") from error
+    version = envelope.get("v") if isinstance(envelope, dict) else None
+    if isinstance(version, int) and version > ENVELOPE_VERSION:
+        raise NewerEnvelope(f"Envelope version {version} is newer than {ENVELOPE_VERSION}.")
+    items = envelope.get("items") if isinstance(envelope, dict) else None
+    if version is not ENVELOPE_VERSION or not isinstance(items, list) or not 1 <= len(items) <= MAX_ITEMS:
+        raise UnreadableEnvelope(f'The message is not {{"v": {ENVELOPE_VERSION}, "items": [1 to {MAX_ITEMS}]}}.')
+    return items
+
+
+def _parse_entry(entry: object, now: datetime) -> Item:
+    if not isinstance(entry, dict) or "transaction" not in entry:
+        raise InvalidTransaction([FieldError("", 'The item has no "transaction".', "missing")])
+    received_at, traceparent = entry.get("received_at"), entry.get("traceparent")
+    return parse_transaction(
+        entry["transaction"],
+        now=now,
+        received_at=None if received_at is None else parse_instant(received_at, "/received_at"),
+        traceparent=traceparent if isinstance(traceparent, str) and is_traceparent(traceparent) else None,
+    )
+
+
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+def is_traceparent(value: str) -> bool:
+    """Whether `value` is a W3C trace context header."""
+    return _TRACEPARENT.fullmatch(value) is not None
+
+
+def _invalid_item(entry: object, error: InvalidTransaction) -> InvalidItem:
+    posted = entry.get("transaction") if isinstance(entry, dict) else None
+    identifier = posted.get("transaction_id") if isinstance(posted, dict) else None
+    readable = isinstance(identifier, str) and re.match(IDENTIFIER, identifier)
+    return InvalidItem(
+        reason=error.errors[0].code,
+        detail=str(error),
+        body=json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"),
+        transaction_id=identifier if readable and not has_card_number(str(identifier)) else None,
+    )

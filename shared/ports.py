@@ -1,0 +1,97 @@
+"""What the handlers need from the outside, as small protocols; each with its guarantee and how it fails."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from shared.domain.alert import Alert
+from shared.domain.decision import Decision, RejectedMessage, ScoredTransaction
+from shared.domain.history import History
+from shared.domain.transaction import Transaction
+
+
+class EnvelopePublisher(Protocol):
+    """The queue's way in."""
+
+    async def publish(self, envelope: bytes, *, message_id: str) -> None:
+        """Return only once the broker has stored the envelope.
+
+        Raises BrokerUnavailable within 5 s where it was not confirmed (try again; it may have been stored) and
+        EnvelopeRefused where it never will be.
+        """
+
+    async def check(self) -> None:
+        """Return where the broker can be reached and the queue exists; raises BrokerUnavailable."""
+
+    async def close(self) -> None:
+        """Give the connection back; publishing afterwards opens a new one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """The rate limiter's answer for one transaction; `retry_after` is set where it was refused."""
+
+    admitted: bool
+    retry_after: timedelta = timedelta(0)
+
+
+class RateLimit(Protocol):
+    """Transactions per account in a sliding minute. Opens: where Redis fails, all are admitted and counted."""
+
+    async def admit(self, account_ids: Sequence[str]) -> list[Admission]:
+        """Take one place for each account id in order; a refusal leaves a count that the next score sees."""
+
+
+class Receipts(Protocol):
+    """The content hash of each accepted transaction, for a day. Opens: where Redis fails there are none."""
+
+    async def find(self, transaction_ids: Sequence[str]) -> list[bytes | None]:
+        """The content hash of each id, or None."""
+
+    async def remember(self, receipts: Sequence[tuple[str, bytes]]) -> None:
+        """Keep (id, content hash); an id that has one already keeps it."""
+
+
+class HistoryStore(Protocol):
+    """The account history. Raises HistoryUnavailable: nothing is scored without its past."""
+
+    def observe(self, transactions: Sequence[Transaction]) -> list[History]:
+        """Count each transaction once, however often it comes, and answer with its past; one round trip."""
+
+    def check(self) -> None:
+        """Return where the store answers; raises HistoryUnavailable."""
+
+
+class Scorer(Protocol):
+    """The model: forest, rules and risk. Pure computation, never fails for a valid transaction."""
+
+    def decide(self, transactions: Sequence[Transaction], histories: Sequence[History]) -> list[Decision]:
+        """One decision per transaction, in order."""
+
+
+class DecisionRecorder(Protocol):
+    """The books. Raises DatabaseUnavailable; recording the same batch again changes nothing."""
+
+    def record(self, scored: Sequence[ScoredTransaction], rejected: Sequence[RejectedMessage]) -> None:
+        """Gate, transactions, scores, alerts and rejections in one database transaction.
+
+        The first recorded decision of an id stands; the same id with other content is recorded as a rejection
+        with reason `id_conflict`.
+        """
+
+    def unannounced(self, transaction_ids: Sequence[str]) -> list[Alert]:
+        """The recorded alerts of these transactions that nobody announced yet, by `seq`."""
+
+    def mark_announced(self, alerts: Sequence[Alert], at: datetime) -> None:
+        """Note that these alerts were announced."""
+
+    def check(self) -> None:
+        """Return where the database answers; raises DatabaseUnavailable."""
+
+
+class AlertAnnouncer(Protocol):
+    """The live feed's way in. At least once; raises FeedUnavailable, and the alert stays unannounced."""
+
+    def announce(self, alerts: Sequence[Alert]) -> None:
+        """Publish each alert to whoever listens now."""

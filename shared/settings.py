@@ -1,0 +1,69 @@
+"""Every setting, declared once. Read from `FRAUDSENSE_...` variables by the wirings only."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Group = Literal["ingest", "score", "alerts"]
+SHIPPED_MODEL = Path(__file__).parents[1] / "ml" / "models" / "shipped"
+
+
+class Settings(BaseSettings):
+    """What a deployment can choose. Field `x_y` is read from `FRAUDSENSE_X_Y`."""
+
+    model_config = SettingsConfigDict(env_prefix="FRAUDSENSE_", extra="ignore", frozen=True)
+
+    database_url: str = Field("", description="PostgreSQL URL; else the five parts below")
+    database_host: str = Field("127.0.0.1", description="PostgreSQL host")
+    database_port: int = Field(5432, description="PostgreSQL port")
+    database_user: str = Field("fraudsense", description="PostgreSQL user")
+    database_password: str = Field("", description="PostgreSQL password", repr=False)
+    database_name: str = Field("fraudsense", description="PostgreSQL database")
+    redis_url: str = Field("redis://127.0.0.1:6379/0", description="Redis URL", repr=False)
+    rabbitmq_url: str = Field("amqp://guest:guest@127.0.0.1:5672/", description="RabbitMQ URL", repr=False)
+    servicebus_connection: str = Field("", description="Service Bus connection string", repr=False)
+
+    broker: Literal["rabbitmq", "servicebus", "memory"] = Field("rabbitmq", description="Which queue")
+    functions: str = Field("ingest,score", description="Function groups that function_app.py registers")
+    queue_name: str = Field(
+        "transactions", description="The queue of envelopes; `.dead` is appended for dead letters"
+    )
+    queue_type: Literal["quorum", "classic"] = Field("quorum", description="RabbitMQ queue type")
+    queue_max_length: int = Field(1_000_000, gt=0, description="Envelopes after which RabbitMQ refuses more")
+
+    ingest_port: int = Field(7071, description="Local port of ingest")
+    score_port: int = Field(7072, description="Local port of score's health and metrics")
+    alerts_port: int = Field(8080, description="Local port of alerts and the dashboard")
+    data_dir: Path = Field(Path(".local"), description="Data folder of the local build")
+    model_dir: Path = Field(SHIPPED_MODEL, description="Model folder: manifest.json, forest.npz")
+
+    rate_limit_per_minute: int = Field(60, ge=0, description="Transactions an account may post a minute; 0 = off")
+    receipt_hours: int = Field(24, gt=0, description="How long a receipt answers 409 for other content")
+    publish_queue_size: int = Field(20_000, gt=0, description="Transactions waiting to be published before 503")
+    retry_budget_seconds: float = Field(180, ge=0, description="How long score waits for Redis or PostgreSQL")
+    poison_window: int = Field(200, gt=0, description="Messages over which the share of poison is taken")
+    poison_minimum: int = Field(50, gt=0, description="Messages before the share of poison counts")
+    poison_share: float = Field(0.5, gt=0, le=1, description="Share of poison beyond which score pauses")
+    poison_pause_seconds: float = Field(30, ge=0, description="How long score pauses at a time")
+
+    sample_traffic: Literal["on", "off"] = Field("on", description="Whether `make run` streams sample traffic")
+    fault: str = Field("", description="Local build only: <step>:<kill|raise>[:n]")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severe log level")
+
+    @cached_property
+    def postgres_url(self) -> str:
+        """The libpq URL, from the one setting or from its five parts."""
+        if self.database_url:
+            return self.database_url
+        password = f":{quote(self.database_password, safe='')}" if self.database_password else ""
+        user = quote(self.database_user, safe="")
+        return f"postgresql://{user}{password}@{self.database_host}:{self.database_port}/{self.database_name}"
+
+    @cached_property
+    def groups(self) -> tuple[str, ...]:
+        """The function groups to register."""
+        return tuple(group.strip() for group in self.functions.split(",") if group.strip())

@@ -1,0 +1,1 @@
+"""In-memory versions of every port, shipped and held to the same contracts as the real ones."""
