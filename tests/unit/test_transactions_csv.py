@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from local.transactions_csv import as_identifier, read_transactions
+from shared.transactions_csv import as_identifier, read_transactions
 from shared.command_line import UserError
 from shared.messages.transaction_in import parse_transaction
 
