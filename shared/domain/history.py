@@ -1,11 +1,12 @@
 """What an account did before a transaction: the answer every history store gives, and the windows it covers.
 
 The answer holds the known events strictly before `(occurred_at, transaction_id)`, without the transaction itself,
-and counts each transaction once however often it is delivered.
+and counts each transaction once however often it is delivered. Times are whole microseconds since 1970, days are
+UTC days since then.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from math import log
 
 from shared.domain.transaction import Place, Transaction
@@ -16,7 +17,12 @@ KEPT_RAW = timedelta(hours=48)
 KEPT_NEWEST = 10
 """The newest events are kept however old they are, so that a rarely used card still has a last transaction."""
 
-KEPT_DAYS = 30
+WEEK_DAYS, MONTH_DAYS = 7, 30
+"""UTC days covered by `week` and `month`, the transaction's own day included."""
+
+KEPT_DAYS = MONTH_DAYS + 2
+"""Day totals reach this many days before the account's newest day, so that two days late still sees a month."""
+
 MAX_MERCHANTS = 1000
 """Merchants remembered per account; further ones are not told apart any more (bounds an attacked account)."""
 
@@ -43,7 +49,9 @@ class History:
 
     Counts run over all currencies, amounts over the transaction's own currency. The windows are
     `(t - width, t)`: an event exactly `width` ago is outside. `week` and `month` hold the 6 and 29 whole UTC days
-    before the transaction's day, and that day up to the transaction.
+    before the transaction's day, and that day up to the transaction. A merchant is known where it was first seen
+    at an earlier instant. A transaction older than what is kept, or whose id was counted at another time or in
+    another currency, is not counted and sees whole days and merchants only.
     """
 
     count_5min: int = 0
@@ -57,6 +65,26 @@ class History:
     knows_merchant: bool = False
     merchants: int = 0
     recent_refusals: int = 0
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+DAY = timedelta(days=1) // _MICROSECOND
+
+
+def counted_at(transaction: Transaction) -> int:
+    """When it counts, in microseconds since 1970; what claims to be older counts as of 1970 (exact in Lua)."""
+    return max(0, (transaction.occurred_at - _EPOCH) // _MICROSECOND)
+
+
+def instant(counted: int) -> datetime:
+    """The inverse of `counted_at`."""
+    return _EPOCH + counted * _MICROSECOND
+
+
+def microseconds(width: timedelta) -> int:
+    """A window's width in the unit of `counted_at`."""
+    return width // _MICROSECOND
 
 
 def counted_amount(transaction: Transaction) -> int:

@@ -1,0 +1,212 @@
+"""The account history in plain Python: what Redis must answer, and what training replays."""
+
+from bisect import bisect_left, insort
+from datetime import timedelta
+
+from shared.domain.history import (
+    DAY,
+    KEPT_DAYS,
+    KEPT_NEWEST,
+    KEPT_RAW,
+    MAX_MERCHANTS,
+    MONTH_DAYS,
+    WEEK_DAYS,
+    AmountTotals,
+    History,
+    counted_amount,
+    counted_at,
+    instant,
+    log_amount,
+    microseconds,
+)
+from shared.domain.transaction import Place, Transaction
+
+Key = tuple[int, str]
+Totals = tuple[int, int, int, int]
+
+_NOTHING: Totals = (0, 0, 0, 0)
+_FIVE_MINUTES = microseconds(timedelta(minutes=5))
+_HOUR = microseconds(timedelta(hours=1))
+_RAW = microseconds(KEPT_RAW)
+
+
+class AccountHistories:
+    """The histories of all accounts, in memory. Exact, deterministic, not safe for threads."""
+
+    def __init__(self) -> None:
+        self._accounts: dict[str, _Account] = {}
+
+    def observe(self, transaction: Transaction) -> History:
+        """Count the transaction once, however often it comes, and answer with its past; see `History`.
+
+        `recent_refusals` is always 0: refusals are the rate limiter's to count.
+        """
+        account = self._accounts.get(transaction.account_id)
+        if account is None:
+            account = self._accounts[transaction.account_id] = _Account()
+        return account.observe(transaction)
+
+
+class _Account:
+    __slots__ = ("amounts", "counted", "events", "floor", "merchants", "newest")
+
+    def __init__(self) -> None:
+        self.events: list[Key] = []
+        self.counted: dict[str, tuple[int, str, Place | None]] = {}
+        self.amounts: dict[str, _Amounts] = {}
+        self.merchants = _Merchants()
+        self.floor: Key = (-1, "")
+        self.newest = 0
+
+    def observe(self, transaction: Transaction) -> History:
+        at, currency = counted_at(transaction), transaction.currency
+        key = (at, transaction.transaction_id)
+        amounts = self.amounts.get(currency)
+        if amounts is None:
+            amounts = self.amounts[currency] = _Amounts()
+        if self._is_older_than_kept(key) or self._was_counted_otherwise(key, currency):
+            return self._whole_days_only(transaction, at, amounts)
+        if key[1] not in self.counted:
+            self._count(transaction, key, amounts)
+        history = self._answer(transaction, key, amounts)
+        self._trim()
+        return history
+
+    def _is_older_than_kept(self, key: Key) -> bool:
+        return key <= self.floor or key[0] // DAY <= self._oldest_day()
+
+    def _oldest_day(self) -> int:
+        return self.newest // DAY - KEPT_DAYS
+
+    def _was_counted_otherwise(self, key: Key, currency: str) -> bool:
+        known = self.counted.get(key[1])
+        return known is not None and known[:2] != (key[0], currency)
+
+    def _count(self, transaction: Transaction, key: Key, amounts: "_Amounts") -> None:
+        insort(self.events, key)
+        self.counted[key[1]] = (key[0], transaction.currency, transaction.place)
+        self.newest = max(self.newest, key[0])
+        amounts.add(key, counted_amount(transaction))
+        amounts.forget_days(self._oldest_day())
+        self.merchants.see(transaction.merchant_id, key[0])
+
+    def _answer(self, transaction: Transaction, key: Key, amounts: "_Amounts") -> History:
+        at, events = key[0], self.events
+        rank = bisect_left(events, key)
+        last = events[rank - 1] if rank else None
+        amount, today = amounts.before(key)
+        week, month = amounts.whole_days(at // DAY, self._oldest_day())
+        return History(
+            count_5min=rank - bisect_left(events, (at - _FIVE_MINUTES + 1,)),
+            count_1h=rank - bisect_left(events, (at - _HOUR + 1,)),
+            count_24h=rank - bisect_left(events, (at - DAY + 1,)),
+            amount_24h=amount,
+            week=AmountTotals(*_plus(week, today)),
+            month=AmountTotals(*_plus(month, today)),
+            last_at=instant(last[0]) if last else None,
+            last_place=self.counted[last[1]][2] if last else None,
+            knows_merchant=self.merchants.knows(transaction.merchant_id, at),
+            merchants=self.merchants.seen_before(at),
+        )
+
+    def _whole_days_only(self, transaction: Transaction, at: int, amounts: "_Amounts") -> History:
+        week, month = amounts.whole_days(at // DAY, self._oldest_day())
+        return History(
+            week=AmountTotals(*week),
+            month=AmountTotals(*month),
+            knows_merchant=self.merchants.knows(transaction.merchant_id, at),
+            merchants=self.merchants.seen_before(at),
+        )
+
+    def _trim(self) -> None:
+        """Forget single events older than KEPT_RAW before the newest, sparing the KEPT_NEWEST newest."""
+        older = bisect_left(self.events, (self.newest - _RAW,))
+        surplus = min(older, len(self.events) - KEPT_NEWEST)
+        if surplus <= 0:
+            return
+        self.floor = self.events[surplus - 1]
+        for _, transaction_id in self.events[:surplus]:
+            _, currency, _ = self.counted.pop(transaction_id)
+            self.amounts[currency].forget_first()
+        del self.events[:surplus]
+
+
+class _Amounts:
+    """One account's amounts in one currency: totals per UTC day, and of each single event the day so far."""
+
+    __slots__ = ("days", "keys", "so_far")
+
+    def __init__(self) -> None:
+        self.keys: list[Key] = []
+        self.so_far: list[Totals] = []
+        self.days: dict[int, Totals] = {}
+
+    def add(self, key: Key, amount: int) -> None:
+        log = log_amount(amount)
+        own, day = (1, amount, log, log * log), key[0] // DAY
+        rank, end = bisect_left(self.keys, key), bisect_left(self.keys, ((day + 1) * DAY,))
+        whole = self.days.get(day, _NOTHING)
+        so_far = self.so_far[rank] if rank < end else whole
+        for later in range(rank, end):
+            self.so_far[later] = _plus(self.so_far[later], own)
+        self.keys.insert(rank, key)
+        self.so_far.insert(rank, so_far)
+        self.days[day] = _plus(whole, own)
+
+    def before(self, key: Key) -> tuple[int, Totals]:
+        """The amount of the 24 hours before `key`, and the totals of its UTC day up to it."""
+        today = self.so_far[bisect_left(self.keys, key)]
+        first = bisect_left(self.keys, (key[0] - DAY + 1,))
+        begun = self.keys[first][0] // DAY
+        yesterday = self.days[begun][1] if begun < key[0] // DAY else 0
+        return today[1] + yesterday - self.so_far[first][1], today
+
+    def whole_days(self, day: int, oldest: int) -> tuple[Totals, Totals]:
+        """Totals of the days before `day` that week and month cover, none before `oldest`."""
+        week = month = _NOTHING
+        for each in range(max(day - MONTH_DAYS + 1, oldest), day):
+            totals = self.days.get(each)
+            if totals:
+                month = _plus(month, totals)
+                if each > day - WEEK_DAYS:
+                    week = _plus(week, totals)
+        return week, month
+
+    def forget_days(self, oldest: int) -> None:
+        if len(self.days) > 2 * KEPT_DAYS:
+            self.days = {day: totals for day, totals in self.days.items() if day >= oldest}
+
+    def forget_first(self) -> None:
+        del self.keys[0], self.so_far[0]
+
+
+class _Merchants:
+    """When each merchant was first seen, for at most MAX_MERCHANTS merchants."""
+
+    __slots__ = ("first", "ordered")
+
+    def __init__(self) -> None:
+        self.first: dict[str, int] = {}
+        self.ordered: list[int] = []
+
+    def see(self, merchant_id: str, at: int) -> None:
+        known = self.first.get(merchant_id)
+        if known is None:
+            if len(self.ordered) >= MAX_MERCHANTS:
+                return
+        elif known <= at:
+            return
+        else:
+            del self.ordered[bisect_left(self.ordered, known)]
+        self.first[merchant_id] = at
+        insort(self.ordered, at)
+
+    def knows(self, merchant_id: str, at: int) -> bool:
+        return self.first.get(merchant_id, at) < at
+
+    def seen_before(self, at: int) -> int:
+        return bisect_left(self.ordered, at)
+
+
+def _plus(a: Totals, b: Totals) -> Totals:
+    return a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3]
