@@ -41,10 +41,11 @@ NO_RECEIPT = Metric("receipts_unavailable_total", "counter", "Receipts not read 
 DELIVERED = Metric("alert_frames_sent_total", "counter", "Alert frames sent to WebSocket clients")
 SLOW_CLIENTS = Metric("alert_clients_dropped_total", "counter", "WebSocket clients closed as too slow")
 SWEPT = Metric("alerts_swept_total", "counter", "Alerts announced by the sweeper")
+ALERTS_RETRIES = Metric("alerts_retries_total", "counter", "Failed turns of alerts' background tasks", ("task",))
 
 METRICS = (
     INGESTED, REFUSED, PROCESSED, REJECTED, ALERTS_CREATED, PROCESSING, BATCH, RETRIES, LATE,
-    UNLIMITED, NO_RECEIPT, DELIVERED, SLOW_CLIENTS, SWEPT,
+    UNLIMITED, NO_RECEIPT, DELIVERED, SLOW_CLIENTS, SWEPT, ALERTS_RETRIES,
 )  # fmt: skip
 
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)

@@ -1,0 +1,60 @@
+"""What alerts does besides answering: read alerts, listen to the live feed, sweep. None of it ever gives up."""
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from time import monotonic
+
+from functions.alerts.hub import Hub
+from shared.domain.errors import DatabaseUnavailable, FeedUnavailable
+from shared.telemetry.logs import Event, log
+from shared.telemetry.metrics import ALERTS_RETRIES, count
+
+TICK_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 5.0
+
+_logger = logging.getLogger(__name__)
+Feed = Callable[[], AsyncIterator[bytes | None]]
+
+
+async def read_alerts(hub: Hub) -> None:
+    """Catch up with the recorded alerts, now and whenever it is asked for, at least every second."""
+    await hub.catch_up()
+    await hub.reading_requested(TICK_SECONDS)
+
+
+async def listen(hub: Hub, feed: Feed) -> None:
+    """Hand the hub every message of the live feed; a (new) subscription means that some may have been missed."""
+    async for message in feed():
+        if message is None:
+            hub.request_reading()
+        else:
+            hub.receive(message)
+
+
+async def keep_going(name: str, work: Callable[[], Awaitable[None]]) -> None:
+    """Do `work` again and again until cancelled; after a failure pause, up to 5 s, and count and log it."""
+    failures = 0
+    while True:
+        began = monotonic()
+        try:
+            await work()
+            failures = 0
+        except Exception as error:  # noqa: BLE001 - a door: whatever failed, the stream must go on
+            failures = 1 if monotonic() - began > LONGEST_PAUSE_SECONDS else failures + 1
+            _note(name, failures, error)
+            await asyncio.sleep(_pause(failures))
+
+
+def _note(name: str, failures: int, error: Exception) -> None:
+    count(ALERTS_RETRIES, task=name)
+    if not isinstance(error, DatabaseUnavailable | FeedUnavailable):
+        _logger.error("unexpected error", exc_info=error, extra={"event": Event.UNEXPECTED_ERROR, "task": name})
+    elif failures == 1:
+        log(_logger, logging.WARNING, Event.SERVICE_AWAY, str(error), task=name)
+
+
+def _pause(failures: int) -> float:
+    """Seconds before the next attempt: doubling, jittered so that replicas do not knock together."""
+    return min(0.25 * 2**failures, LONGEST_PAUSE_SECONDS) * random.uniform(0.5, 1)
