@@ -1,0 +1,35 @@
+"""The asynchronous engine of ingest and alerts, and its errors in our words."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from shared.database.connection import CONNECTION_SETTINGS, is_unavailability
+from shared.domain.errors import DatabaseUnavailable
+
+
+def async_engine(url: str) -> AsyncEngine:
+    """An engine on psycopg for a libpq URL; it connects lazily, to be disposed of by the caller."""
+    return create_async_engine(
+        make_url(url).set(drivername="postgresql+psycopg"),
+        connect_args=CONNECTION_SETTINGS,
+        pool_pre_ping=True,
+        pool_timeout=5,
+    )
+
+
+@contextmanager
+def unavailability() -> Iterator[None]:
+    """Raise DatabaseUnavailable for every error that says that PostgreSQL is away; others pass."""
+    try:
+        yield
+    except PoolExhausted as error:
+        raise DatabaseUnavailable("Every connection to PostgreSQL is busy; try again.") from error
+    except DBAPIError as error:
+        if not is_unavailability(error.orig):
+            raise
+        raise DatabaseUnavailable(f"PostgreSQL did not answer; try again: {error.orig}") from error

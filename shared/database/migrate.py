@@ -1,0 +1,77 @@
+"""Bring the database's schema up to date: `python -m shared.database.migrate`."""
+
+import sys
+import time
+from pathlib import Path
+
+import alembic.command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
+
+from shared.database.connection import is_unavailability
+from shared.domain.errors import DatabaseUnavailable
+from shared.settings import Settings
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+WAIT_FOR_SERVER_SECONDS = 10.0
+MIGRATION_LOCK = 0x46535F4D
+
+
+def migrate(url: str) -> None:
+    """Apply what is missing; harmless where nothing is, and where several do it at once.
+
+    `url` is a libpq URL. Waits some seconds for the server; raises DatabaseUnavailable.
+    """
+    try:
+        with _connect(_engine(url)) as connection:
+            _wait_for_turn(connection)
+            alembic.command.upgrade(alembic_config(connection), "head")
+    except OperationalError as error:
+        if not is_unavailability(error.orig):
+            raise
+        raise DatabaseUnavailable(f"PostgreSQL did not answer; migrate again once it does: {error}") from error
+
+
+def alembic_config(connection: Connection) -> Config:
+    """Alembic's configuration for commands on an open connection."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _engine(url: str) -> Engine:
+    # A migration that waits for a lock makes every writer behind it wait as well: better to fail and run again.
+    settings = {"connect_timeout": 3, "application_name": "fraudsense-migrate", "options": "-c lock_timeout=10s"}
+    target = make_url(url).set(drivername="postgresql+psycopg")
+    return create_engine(target, poolclass=NullPool, connect_args=settings)
+
+
+def _connect(engine: Engine) -> Connection:
+    deadline = time.monotonic() + WAIT_FOR_SERVER_SECONDS
+    while True:
+        try:
+            return engine.connect()
+        except OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+
+
+def _wait_for_turn(connection: Connection) -> None:
+    """Take the session's advisory lock; asked again and again, since a waiting statement would hold up
+    CREATE INDEX CONCURRENTLY in the migration that has the lock."""
+    while not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": MIGRATION_LOCK}):
+        connection.rollback()
+        time.sleep(0.1)
+    connection.commit()
+
+
+if __name__ == "__main__":
+    try:
+        migrate(Settings().postgres_url)
+    except DatabaseUnavailable as error:
+        sys.exit(str(error))
