@@ -48,14 +48,13 @@ class AccountHistories:
 
 
 class _Account:
-    __slots__ = ("amounts", "counted", "events", "floor", "merchants", "newest")
+    __slots__ = ("amounts", "counted", "events", "merchants", "newest")
 
     def __init__(self) -> None:
         self.events: list[Key] = []
         self.counted: dict[str, tuple[int, str, Place | None]] = {}
         self.amounts: dict[str, _Amounts] = {}
         self.merchants = _Merchants()
-        self.floor: Key = (-1, "")
         self.newest = 0
 
     def observe(self, transaction: Transaction) -> History:
@@ -64,16 +63,21 @@ class _Account:
         amounts = self.amounts.get(currency)
         if amounts is None:
             amounts = self.amounts[currency] = _Amounts()
-        if self._is_older_than_kept(key) or self._was_counted_otherwise(key, currency):
+        self._trim()
+        if self._is_older_than_kept(at) or self._was_counted_otherwise(key, currency):
             return self._whole_days_only(transaction, at, amounts)
         if key[1] not in self.counted:
             self._count(transaction, key, amounts)
-        history = self._answer(transaction, key, amounts)
-        self._trim()
-        return history
+        return self._answer(transaction, key, amounts)
 
-    def _is_older_than_kept(self, key: Key) -> bool:
-        return key <= self.floor or key[0] // DAY <= self._oldest_day()
+    def _is_older_than_kept(self, at: int) -> bool:
+        return at < self._floor() or at // DAY <= self._oldest_day()
+
+    def _floor(self) -> int:
+        """Single events from this time on are kept: the last KEPT_RAW, and the KEPT_NEWEST newest."""
+        if len(self.events) < KEPT_NEWEST:
+            return 0
+        return min(self.newest - _RAW, self.events[-KEPT_NEWEST][0])
 
     def _oldest_day(self) -> int:
         return self.newest // DAY - KEPT_DAYS
@@ -119,12 +123,7 @@ class _Account:
         )
 
     def _trim(self) -> None:
-        """Forget single events older than KEPT_RAW before the newest, sparing the KEPT_NEWEST newest."""
-        older = bisect_left(self.events, (self.newest - _RAW,))
-        surplus = min(older, len(self.events) - KEPT_NEWEST)
-        if surplus <= 0:
-            return
-        self.floor = self.events[surplus - 1]
+        surplus = bisect_left(self.events, (self._floor(),))
         for _, transaction_id in self.events[:surplus]:
             _, currency, _ = self.counted.pop(transaction_id)
             self.amounts[currency].forget_first()
