@@ -1,0 +1,63 @@
+"""Monthly partitions of `transactions`, made when the first transaction of a month arrives."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
+
+import psycopg
+from psycopg import sql
+
+PARTITION_LOCK = 0x46535F50
+
+
+class Month(NamedTuple):
+    """A calendar month in UTC."""
+
+    year: int
+    month: int
+
+    @property
+    def partition(self) -> str:
+        """The name of its partition: transactions_2019_01."""
+        return f"transactions_{self.year:04}_{self.month:02}"
+
+    @property
+    def start(self) -> str:
+        """Its first instant; a string, since the month after the last one of Python's calendar has one too."""
+        return f"{self.year:04}-{self.month:02}-01 00:00:00+00"
+
+    @property
+    def next(self) -> "Month":
+        """The month after."""
+        return Month(self.year + self.month // 12, self.month % 12 + 1)
+
+
+def month_of(moment: datetime) -> Month:
+    """The month in which an instant in UTC lies."""
+    return Month(moment.year, moment.month)
+
+
+def make_partitions(connection: psycopg.Connection, months: Iterable[Month]) -> None:
+    """Make the missing partitions among `months`, in a database transaction of its own.
+
+    Does not wait for open writers of other months; harmless where several do it at once.
+    """
+    with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", [PARTITION_LOCK])
+        for month in sorted(set(months)):
+            if not _is_attached(connection, month):
+                _make(connection, month)
+
+
+def _is_attached(connection: psycopg.Connection, month: Month) -> bool:
+    query = "SELECT 1 FROM pg_inherits WHERE inhrelid = to_regclass(%s)"
+    return connection.execute(query, [month.partition]).fetchone() is not None
+
+
+def _make(connection: psycopg.Connection, month: Month) -> None:
+    # CREATE TABLE ... PARTITION OF would wait for every open writer of any month; these two do not.
+    create = "CREATE TABLE IF NOT EXISTS {} (LIKE transactions INCLUDING ALL)"
+    attach = "ALTER TABLE transactions ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})"
+    name = sql.Identifier(month.partition)
+    connection.execute(sql.SQL(create).format(name))
+    connection.execute(sql.SQL(attach).format(name, month.start, month.next.start))

@@ -1,0 +1,140 @@
+"""The scorer's books: a batch in one database transaction and two round trips, written with psycopg alone.
+
+SQLAlchemy is not imported here: it would double the scorer's start-up time.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from threading import Lock
+
+import psycopg
+from psycopg import errors
+from psycopg.rows import dict_row
+
+from shared.database import statements
+from shared.database.batch import first_of_each_id, id_conflicts, rejections
+from shared.database.connection import CONNECTION_SETTINGS, is_unavailability
+from shared.database.partitions import Month, make_partitions, month_of
+from shared.database.rows import ALERT, CONTENT, DECISION, REJECTION, TRANSACTION, Columns, T, alert_from, arrays
+from shared.domain.alert import Alert
+from shared.domain.decision import RejectedMessage, ScoredTransaction
+from shared.domain.errors import DatabaseUnavailable
+
+
+class PostgresRecorder:
+    """Implements `ports.DecisionRecorder` on one connection, opened when first needed and again after a loss.
+
+    Safe to share between threads, which take turns.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._turn = Lock()
+        self._connection: psycopg.Connection | None = None
+        self._months: set[Month] = set()
+
+    def record(self, scored: Sequence[ScoredTransaction], rejected: Sequence[RejectedMessage]) -> None:
+        """See the port. Raises DatabaseUnavailable; what the data causes is raised as it is."""
+        if not scored and not rejected:
+            return
+        with self._connected() as connection:
+            self._make_partitions(connection, scored)
+            try:
+                _write(connection, scored, rejected)
+            except errors.CheckViolation:
+                self._months.clear()  # a month's partition was detached since it was seen
+                self._make_partitions(connection, scored)
+                _write(connection, scored, rejected)
+
+    def unannounced(self, transaction_ids: Sequence[str]) -> list[Alert]:
+        """See the port."""
+        with self._connected() as connection, connection.cursor(row_factory=dict_row) as cursor:
+            return [*map(alert_from, cursor.execute(statements.UNANNOUNCED, [list(transaction_ids)]))]
+
+    def mark_announced(self, alerts: Sequence[Alert], at: datetime) -> None:
+        """See the port; an alert already marked keeps its time."""
+        with self._connected() as connection:
+            connection.execute(statements.MARK_ANNOUNCED, [at, [alert.alert_id for alert in alerts]])
+
+    def check(self) -> None:
+        """See the port; on a connection of its own, so that it does not wait for a batch."""
+        try:
+            with psycopg.connect(self._url, autocommit=True, **CONNECTION_SETTINGS) as connection:
+                connection.execute("SELECT FROM transaction_ids LIMIT 0")
+        except psycopg.Error as error:
+            raise DatabaseUnavailable(f"PostgreSQL cannot be used: {error}") from error
+
+    def close(self) -> None:
+        """Give the connection back; the next call opens a new one."""
+        with self._turn:
+            self._drop()
+
+    @contextmanager
+    def _connected(self) -> Iterator[psycopg.Connection]:
+        with self._turn:
+            try:
+                yield self._open()
+            except psycopg.Error as error:
+                if not is_unavailability(error):
+                    raise
+                self._drop()
+                raise DatabaseUnavailable(f"PostgreSQL did not answer; record it again: {error}") from error
+
+    def _open(self) -> psycopg.Connection:
+        if self._connection is None or self._connection.closed:
+            self._connection = psycopg.connect(self._url, autocommit=True, **CONNECTION_SETTINGS)
+        return self._connection
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
+
+    def _make_partitions(self, connection: psycopg.Connection, scored: Sequence[ScoredTransaction]) -> None:
+        missing = {month_of(each.transaction.occurred_at) for each in scored} - self._months
+        if missing:
+            make_partitions(connection, missing)
+            self._months |= missing
+
+
+def _write(
+    connection: psycopg.Connection, scored: Sequence[ScoredTransaction], rejected: Sequence[RejectedMessage]
+) -> None:
+    firsts = first_of_each_id(scored)
+    with connection.pipeline(), connection.transaction():
+        gated = _pass_gate(connection, list(firsts.values()))
+        recorded = {name: firsts[name].content_hash for name in gated}
+        recorded |= _recorded_before(connection, [name for name in firsts if name not in gated])
+        conflicts = id_conflicts(scored, recorded)
+        _execute(connection, statements.REJECT, REJECTION, rejections([*rejected, *conflicts]))
+        _raise_alerts(connection, [each for name, each in firsts.items() if name in gated])
+
+
+def _pass_gate(connection: psycopg.Connection, firsts: Sequence[ScoredTransaction]) -> set[str]:
+    """Record what is new; the ids that are."""
+    cursor = _execute(connection, statements.RECORD, [*TRANSACTION, *DECISION, *CONTENT], firsts)
+    return {name for (name,) in cursor} if cursor else set()
+
+
+def _recorded_before(connection: psycopg.Connection, transaction_ids: list[str]) -> dict[str, bytes]:
+    """Content hashes; asked in a statement of its own, since the gate's does not see what it waited for."""
+    if not transaction_ids:
+        return {}
+    return dict(connection.execute(statements.RECORDED, [transaction_ids]).fetchall())
+
+
+def _raise_alerts(connection: psycopg.Connection, recorded: Sequence[ScoredTransaction]) -> None:
+    """Comes last in the batch: whoever waits for anything while holding the lock makes all others wait."""
+    alarming = [each for each in recorded if each.decision.raises_alert]
+    if alarming:
+        connection.execute(statements.LOCK_ALERTS)
+        _execute(connection, statements.RAISE_ALERTS, ALERT, alarming)
+
+
+def _execute(
+    connection: psycopg.Connection, statement: str, columns: Columns[T], items: Sequence[T]
+) -> psycopg.Cursor[tuple[str, ...]] | None:
+    if not items:
+        return None
+    return connection.execute(statement, arrays(columns, items), prepare=True)
