@@ -1,6 +1,9 @@
 """`python -m local COMMAND`: everything about running FraudSense on one machine."""
 
 import sys
+from pathlib import Path
+
+from dotenv import load_dotenv
 
 from shared.command_line import main
 
@@ -9,10 +12,14 @@ COMMANDS = {
     "status": ("local.status", "show URLs and process ids of what `run` started"),
     "test": ("local.test", "start private services and run the tests"),
     "func": ("local.func", "start services, Core Tools (`func start`) and the dashboard"),
-    "enqueue": ("local.enqueue", "publish a file of transactions straight to the queue, as another producer would"),
+    "enqueue": (
+        "local.enqueue",
+        "publish a file of transactions straight to the queue, as another producer would",
+    ),
     "replay": ("local.replay", "post a CSV of transactions and wait until all are scored"),
     "sample-traffic": ("local.sample_traffic", "post seeded sample traffic until stopped"),
 }
 
 if __name__ == "__main__":
+    load_dotenv(Path(__file__).parents[1] / ".env")
     sys.exit(main("python -m local", "FraudSense on one machine.", COMMANDS, sys.argv[1:]))

@@ -11,6 +11,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from local.services import private_services
+from local.test import URL_VARIABLES, test_folder
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -25,12 +28,14 @@ class Services:
 
 @pytest.fixture(scope="session")
 def services() -> Iterator[Services]:
-    """FRAUDSENSE_TEST_{DATABASE,REDIS,RABBITMQ}_URL, or services of our own in FRAUDSENSE_DATA_DIR."""
-    given = [os.environ.get(f"FRAUDSENSE_TEST_{name}_URL") for name in ("DATABASE", "REDIS", "RABBITMQ")]
-    if all(given):
-        yield Services(*[str(url) for url in given])
+    """Those of FRAUDSENSE_TEST_{DATABASE,REDIS,RABBITMQ}_URL; the rest are started for this session."""
+    given = {name: os.environ[variable] for name, variable in URL_VARIABLES.items() if variable in os.environ}
+    missing = [name for name in URL_VARIABLES if name not in given]
+    if not missing:
+        yield Services(**given)
         return
-    pytest.fail("no services yet")
+    with private_services(test_folder(), missing) as started:
+        yield Services(**given, **started)
 
 
 @pytest.fixture(scope="session")

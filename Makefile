@@ -1,0 +1,50 @@
+# Every target works on a fresh machine: the virtual environment is made, and kept current, on the way.
+
+SYSTEM_PYTHON ?= python3
+BOOTSTRAP := $(SYSTEM_PYTHON) local/bootstrap.py
+BIN := .venv/bin
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run status test check format func lock train clean venv
+
+help: ## Show this list
+	@echo "FraudSense: make TARGET"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "Settings: see .env.example. Other commands: $(BIN)/python -m local --help"
+
+run: ## Start everything on this machine with sample traffic; Ctrl-C stops it
+	@$(BOOTSTRAP) run
+
+status: ## Show the URLs and process ids of what `make run` started
+	@$(BOOTSTRAP) status
+
+test: ## Run the tests on services of their own; e.g. make test ARGS="-k alerts"
+	@$(BOOTSTRAP) test -- $(ARGS)
+
+check: venv ## Lint, formatting, types and import contracts
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: venv ## Format the code and mend what ruff can
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+func: ## Like run, with Azure Functions Core Tools instead of the stand-in
+	@$(BOOTSTRAP) func
+
+lock: venv ## Pin requirements.in and requirements-dev.in, with hashes, in requirements.txt
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate \
+		--custom-compile-command "make lock" requirements.in -o requirements.txt
+
+train: ## Train the model; e.g. make train ARGS=--help
+	@$(BOOTSTRAP) && $(BIN)/python -m ml train $(ARGS)
+
+clean: ## Remove the virtual environment, caches and the tests' data; `make run`'s data stays
+	@rm -rf .venv .local-test .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+venv:
+	@$(BOOTSTRAP)

@@ -1,0 +1,89 @@
+"""Starting processes that end with us, and finding those that an interrupted run left behind."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+MARK = "FRAUDSENSE_BELONGS_TO"
+
+
+def spawn(
+    command: Sequence[str],
+    *,
+    mark: str,
+    environment: Mapping[str, str],
+    cwd: Path,
+    log: Path,
+    privileges: Sequence[str] = (),
+) -> subprocess.Popen[bytes]:
+    """Start a process in a session of its own (Ctrl-C in the terminal is for us only), its output in `log`."""
+    with log.open("ab") as out:
+        return subprocess.Popen(
+            [*_ends_with_us(privileges), *command],
+            env={**environment, MARK: mark},
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
+
+
+def _ends_with_us(privileges: Sequence[str]) -> list[str]:
+    """The kernel kills the process if ours is killed; must follow the change of user, which clears it."""
+    if shutil.which("setpriv") is None:
+        return []
+    return ["setpriv", *privileges, "--pdeathsig", "KILL"]
+
+
+def send(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    """Send a signal to a process of ours, where it still runs."""
+    if process.poll() is None:
+        process.send_signal(number)
+
+
+def sweep(mark: str, home: Path | None) -> None:
+    """Kill every process that bears the mark, and PostgreSQL's processes that work inside `home`."""
+    deadline = time.monotonic() + 10
+    while (found := list(_belonging(mark, home))) and time.monotonic() < deadline:
+        for pid in found:
+            _kill(pid)
+        time.sleep(0.02)
+
+
+def _kill(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def _belonging(mark: str, home: Path | None) -> Iterator[int]:
+    entry = f"{MARK}={mark}".encode()
+    for process in Path("/proc").glob("[0-9]*"):
+        if int(process.name) != os.getpid() and (_bears(process, entry) or _is_postgres_in(process, home)):
+            yield int(process.name)
+
+
+def _bears(process: Path, entry: bytes) -> bool:
+    """Whether the environment holds the mark of this part, or of a part of this folder."""
+    try:
+        words = (process / "environ").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return any(word == entry or word.startswith(entry + b"/") for word in words)
+
+
+def _is_postgres_in(process: Path, home: Path | None) -> bool:
+    """PostgreSQL's processes write their titles over their environment, so the working folder tells."""
+    try:
+        return (
+            home is not None
+            and "postgres" in (process / "comm").read_text()
+            and (process / "cwd").readlink().is_relative_to(home)
+        )
+    except OSError:
+        return False

@@ -1,0 +1,55 @@
+"""One supervised session of the local build: hold the data folder, start services, work, stop everything."""
+
+import sys
+from collections.abc import Callable
+
+from local.chosen import given_urls
+from local.data_folder import DataFolder, hold
+from local.ports import require_free
+from local.services import prepare
+from local.stopping import stopping_on_signals
+from local.supervisor import PartFailed, Stopped, Supervisor
+from local.terminal import tell
+from shared.command_line import UserError
+from shared.settings import Settings
+
+
+def supervise(settings: Settings, work: Callable[[DataFolder, Supervisor], None]) -> int:
+    """Do the work until it ends or a signal comes, then stop all it started; 0, or 1 where a part failed."""
+    with hold(settings.data_dir) as folder, stopping_on_signals() as stopping:
+        supervisor = Supervisor(folder, stopping, tell)
+        folder.forget_state()
+        try:
+            work(folder, supervisor)
+        except Stopped:
+            return 0
+        except PartFailed as error:
+            print(f"fraudsense: {error}", file=sys.stderr)
+            return 1
+        finally:
+            tell("Stopping")
+            folder.forget_state()
+            supervisor.stop()
+    return 0
+
+
+def start_services(settings: Settings, folder: DataFolder, supervisor: Supervisor) -> dict[str, str]:
+    """Start the services that the user did not give; name -> URL of each. Raises UserError."""
+    given = given_urls(settings)
+    needed = [name for name in _services_of(settings) if name not in given]
+    services = prepare(needed, folder, tell)
+    _require_free_doors(settings)
+    tell(f"Starting in {folder.path}: {', '.join(needed) or 'no services, all are given'}")
+    supervisor.start(*(part for service in services.values() for part in service.parts))
+    return given | {name: service.url for name, service in services.items()}
+
+
+def _services_of(settings: Settings) -> tuple[str, ...]:
+    if settings.broker == "memory":
+        raise UserError("FRAUDSENSE_BROKER=memory lives inside one process: set it to rabbitmq for this command.")
+    return ("database", "redis", "rabbitmq") if settings.broker == "rabbitmq" else ("database", "redis")
+
+
+def _require_free_doors(settings: Settings) -> None:
+    for door in ("ingest", "score", "alerts"):
+        require_free(getattr(settings, f"{door}_port"), f"FRAUDSENSE_{door.upper()}_PORT")

@@ -1,0 +1,29 @@
+"""Shows the URLs and process ids of what `run` started."""
+
+import argparse
+import json
+
+from local.chosen import chosen_settings
+from local.data_folder import held_state
+from local.terminal import tell
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The one option."""
+    parser.add_argument("--json", action="store_true", help="one line of JSON instead of a table")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit code 1 where nothing runs."""
+    folder = chosen_settings().data_dir
+    state = held_state(folder)
+    if state is None:
+        tell(f"Nothing runs in {folder}: start it with `make run`, or it is just starting.")
+        return 1
+    if args.json:
+        tell(json.dumps(state))
+        return 0
+    for kind, rows in state.items():
+        for name, value in rows.items():
+            tell(f"{kind:5} {name:9} {value}")
+    return 0
