@@ -57,4 +57,4 @@ def _note(name: str, failures: int, error: Exception) -> None:
 
 def _pause(failures: int) -> float:
     """Seconds before the next attempt: doubling, jittered so that replicas do not knock together."""
-    return min(0.25 * 2**failures, LONGEST_PAUSE_SECONDS) * random.uniform(0.5, 1)
+    return min(0.25 * 2.0**failures, LONGEST_PAUSE_SECONDS) * random.uniform(0.5, 1)

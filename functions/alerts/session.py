@@ -34,7 +34,7 @@ class Socket(Protocol):
 
 
 def cursor(after: str | None, high: int) -> int | None:
-    """Where the client stands: its last seq; `high` where it is beyond that or makes no sense; None without one."""
+    """The last seq the client has: `high` where `after` is beyond that or makes no sense, None without one."""
     if after is None:
         return None
     return min(int(after), high) if _SEQ.fullmatch(after) else high

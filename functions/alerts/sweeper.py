@@ -18,7 +18,7 @@ class Unannounced(Protocol):
     """Recorded alerts that nobody announced. Raises DatabaseUnavailable."""
 
     def claim_unannounced(self, older_than: timedelta, limit: int) -> AbstractAsyncContextManager[list[Alert]]:
-        """Alerts recorded longer ago, for this caller only; marked announced where the block ends without error."""
+        """Alerts recorded longer ago, for this caller only; marked announced where the block ends well."""
 
 
 async def sweep(alerts: Unannounced, announcer: AlertAnnouncer) -> int:
