@@ -64,7 +64,9 @@ def test_merchants_beyond_the_limit_are_not_remembered() -> None:
         at = NOON + timedelta(seconds=n)
         histories.observe(a_transaction(transaction_id=f"t{n}", merchant_id=f"m{n}", occurred_at=at))
     later = NOON + timedelta(hours=1)
-    history = histories.observe(a_transaction(transaction_id="z", merchant_id=f"m{MAX_MERCHANTS}", occurred_at=later))
+    history = histories.observe(
+        a_transaction(transaction_id="z", merchant_id=f"m{MAX_MERCHANTS}", occurred_at=later)
+    )
     assert (history.merchants, history.knows_merchant) == (MAX_MERCHANTS, False)
 
 

@@ -1,0 +1,268 @@
+"""Every history store answers what the reference model answers."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+import redis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from redis._parsers.base import BaseParser
+
+from shared.domain.account_history import AccountHistories
+from shared.domain.errors import HistoryUnavailable
+from shared.domain.history import KEPT_NEWEST, MAX_MERCHANTS, History
+from shared.domain.transaction import Place, Transaction
+from shared.feature_store.redis_history import KEPT_UNTOUCHED, RedisHistory, connect
+from shared.ports import HistoryStore
+from shared.redis_keys import REFUSALS, account_key
+from shared.testing.history import MemoryHistory
+from tests.builders import NOON, a_transaction
+from tests.histories import deliveries
+
+NewStore = Callable[[], HistoryStore]
+Refuse = Callable[[str], object]
+many_examples = settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@pytest.fixture
+def client(redis_url: str) -> redis.Redis:
+    return connect(redis_url)
+
+
+@pytest.fixture(params=["memory", "redis"])
+def new_store(request: pytest.FixtureRequest) -> NewStore:
+    """Make an empty store, again and again."""
+    if request.param == "memory":
+        return MemoryHistory
+    client: redis.Redis = request.getfixturevalue("client")
+
+    def emptied() -> HistoryStore:
+        client.flushdb()
+        return RedisHistory(client)
+
+    return emptied
+
+
+def answers(store: HistoryStore, sent: list[Transaction], batch: int = 100) -> list[History]:
+    """The store's answers, asked in batches."""
+    return [h for at in range(0, len(sent), batch) for h in store.observe(sent[at : at + batch])]
+
+
+@many_examples
+@given(sent=deliveries(), batch=st.sampled_from([1, 7, 100]))
+def test_any_deliveries_are_answered_as_by_the_model(
+    new_store: NewStore, sent: list[Transaction], batch: int
+) -> None:
+    model = AccountHistories()
+    assert answers(new_store(), sent, batch) == [model.observe(each) for each in sent]
+
+
+@many_examples
+@given(sent=deliveries(), turns=st.lists(st.booleans(), min_size=50, max_size=50))
+def test_two_clients_interleaved_on_one_account_see_one_history(
+    client: redis.Redis, redis_url: str, sent: list[Transaction], turns: list[bool]
+) -> None:
+    client.flushdb()
+    model = AccountHistories()
+    with connect(redis_url) as other:
+        stores = RedisHistory(client), RedisHistory(other)
+        for transaction, turn in zip(sent, turns, strict=False):
+            assert stores[turn].observe([transaction]) == [model.observe(transaction)]
+
+
+def test_a_redelivery_after_another_changes_nothing_and_gets_the_same_answer(new_store: NewStore) -> None:
+    store = new_store()
+    a, b = (
+        a_transaction(transaction_id=name, occurred_at=NOON + timedelta(minutes=m)) for m, name in enumerate("ab")
+    )
+    first = answers(store, [a, b])
+    assert answers(store, [a, b, a]) == [*first, first[0]]
+
+
+def test_equal_times_are_ordered_by_id(new_store: NewStore) -> None:
+    store, sent = new_store(), [a_transaction(transaction_id=name) for name in ("b", "B", "a", "_")]
+    store.observe(sent)
+    assert [each.count_5min for each in store.observe(sent)] == [3, 0, 2, 1]
+
+
+def test_a_late_event_joins_the_past_of_those_after_it(new_store: NewStore) -> None:
+    store = new_store()
+    later = a_transaction(transaction_id="later")
+    store.observe([later, a_transaction(transaction_id="late", occurred_at=NOON - timedelta(minutes=1))])
+    assert store.observe([later])[0].amount_24h == 2500
+
+
+def test_currencies_are_counted_together_and_summed_apart(new_store: NewStore) -> None:
+    store = new_store()
+    dollars = a_transaction(transaction_id="d", occurred_at=NOON - timedelta(hours=2))
+    yen = a_transaction(
+        transaction_id="y", currency="JPY", amount=Decimal(700), occurred_at=NOON - timedelta(hours=1)
+    )
+    history = store.observe([dollars, yen, a_transaction(transaction_id="now", currency="JPY")])[2]
+    assert (history.count_24h, history.amount_24h, history.week.total) == (2, 700, 700)
+
+
+def test_the_place_and_time_of_the_last_event_come_back_exactly(new_store: NewStore) -> None:
+    place, at = Place(0.1 + 0.2, -179.99999999999997), NOON - timedelta(microseconds=1)
+    first = a_transaction(transaction_id="a", place=place, occurred_at=at)
+    history = new_store().observe([first, a_transaction(transaction_id="b")])[1]
+    assert (history.last_at, history.last_place) == (at, place)
+
+
+def test_a_long_gap_leaves_the_newest_events(new_store: NewStore) -> None:
+    sent = [a_transaction(transaction_id=f"t{n:04}", occurred_at=NOON + timedelta(seconds=n)) for n in range(1200)]
+    much_later = [
+        a_transaction(transaction_id=f"z{n:02}", occurred_at=NOON + timedelta(days=20, minutes=n))
+        for n in range(12)
+    ]
+    model = AccountHistories()
+    assert answers(new_store(), sent + much_later + sent[-3:]) == [
+        model.observe(each) for each in sent + much_later + sent[-3:]
+    ]
+
+
+def test_events_delivered_backwards_are_all_counted(new_store: NewStore) -> None:
+    sent = [a_transaction(transaction_id=f"t{n:04}", occurred_at=NOON + timedelta(seconds=n)) for n in range(1200)]
+    store = new_store()
+    answers(store, sent[::-1])
+    assert [h.count_24h for h in answers(store, sent)] == list(range(1200))
+    assert store.observe([sent[-1]])[0].amount_24h == 1199 * 2500
+
+
+def test_sums_stay_exact_with_thousands_of_the_largest_amounts(new_store: NewStore) -> None:
+    sent = [
+        a_transaction(
+            transaction_id=f"t{n}",
+            amount=Decimal("999999999999.99"),
+            occurred_at=NOON - timedelta(seconds=9000 - n),
+        )
+        for n in range(8000)
+    ]
+    store = new_store()
+    answers(store, sent)
+    assert store.observe([a_transaction(transaction_id="now")])[0].amount_24h == 8000 << 40
+
+
+def test_refusals_are_part_of_the_answer(new_store: NewStore, request: pytest.FixtureRequest) -> None:
+    store = new_store()
+    if isinstance(store, MemoryHistory):
+        store.refusals["acct-1"] = 3
+    else:
+        request.getfixturevalue("client").set(account_key("acct-1", REFUSALS), 3)
+    assert [h.recent_refusals for h in store.observe([a_transaction(), a_transaction(account_id="other")])] == [
+        3,
+        0,
+    ]
+
+
+def test_an_emptied_script_cache_is_filled_again(client: redis.Redis) -> None:
+    store = RedisHistory(client)
+    store.observe([a_transaction(transaction_id="a", occurred_at=NOON - timedelta(seconds=9))])
+    client.script_flush()
+    assert store.observe([a_transaction(transaction_id="b")])[0].count_5min == 1
+
+
+def test_all_keys_of_an_account_are_on_one_node_and_expire(client: redis.Redis) -> None:
+    client.set(account_key("acct-1", REFUSALS), 1, ex=3600)
+    RedisHistory(client).observe([a_transaction(place=Place(1, 2))])
+    keys = [key.decode() for key in client.scan_iter()]
+    assert {key.split("}")[0] + "}" for key in keys} == {account_key("acct-1", "")[:-1]}
+    lives = sorted(client.ttl(key) for key in keys)
+    assert len(lives) == 7
+    assert lives[1] > (KEPT_UNTOUCHED - timedelta(minutes=1)).total_seconds()
+
+
+def test_what_is_kept_of_a_busy_account_is_bounded(client: redis.Redis) -> None:
+    store = RedisHistory(client)
+    for day in range(40):
+        at = NOON + timedelta(days=4 * day)
+        answers(
+            store,
+            [
+                a_transaction(transaction_id=f"{day}-{n}", merchant_id=f"m{day}-{n}", occurred_at=at)
+                for n in range(50)
+            ],
+        )
+    account = account_key("acct-1", "")
+    assert client.zcard(account + "events") == 50
+    assert client.hlen(account + "so_far:USD") == 50
+    assert client.hlen(account + "days:USD") <= 10
+    assert client.zcard(account + "merchants") == MAX_MERCHANTS
+
+
+def test_redis_away_is_said_in_time() -> None:
+    store = RedisHistory(connect("redis://127.0.0.1:1"))
+    with pytest.raises(HistoryUnavailable):
+        store.observe([a_transaction()])
+    with pytest.raises(HistoryUnavailable):
+        store.check()
+
+
+def test_memory_away_is_said() -> None:
+    store = MemoryHistory()
+    store.away = True
+    with pytest.raises(HistoryUnavailable):
+        store.observe([a_transaction()])
+
+
+class RefusingServer:
+    """A client whose server answers every call with one error reply, as redis-py reads it."""
+
+    def __init__(self, reply: str) -> None:
+        self._error = BaseParser.parse_error(reply)
+
+    def pipeline(self, **_: bool) -> "RefusingServer":
+        return self
+
+    def __enter__(self) -> "RefusingServer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def execute_command(self, *_: object) -> None:
+        pass
+
+    def execute(self, **_: bool) -> list[Exception]:
+        return [self._error]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "OOM command not allowed when used memory > 'maxmemory'. script: f1c2, on @user_script:93.",
+        "ERR Error running script (call to f_1c2): @user_script:93: -OOM command not allowed",
+        "READONLY You can't write against a read only replica. script: f1c2, on @user_script:93.",
+        "LOADING Redis is loading the dataset in memory",
+        "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.",
+        "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+        "CLUSTERDOWN Hash slot not served",
+        "NOREPLICAS Not enough good replicas to write.",
+        "BUSY Redis is busy running a script.",
+        "ERR max number of clients reached",
+        "NOAUTH Authentication required.",
+    ],
+)
+def test_a_redis_that_refuses_for_now_counts_as_away(reply: str) -> None:
+    with pytest.raises(HistoryUnavailable):
+        RedisHistory(RefusingServer(reply)).observe([a_transaction()])
+
+
+def test_a_fault_in_the_script_is_not_taken_for_redis_being_away(client: redis.Redis) -> None:
+    client.set(account_key("acct-1", "events"), "not a sorted set")
+    with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
+        RedisHistory(client).observe([a_transaction()])
+
+
+@pytest.mark.parametrize("newest", [KEPT_NEWEST - 1, KEPT_NEWEST])
+def test_an_event_older_than_what_is_kept_is_not_counted(new_store: NewStore, newest: int) -> None:
+    store = new_store()
+    at = NOON + timedelta(days=5)
+    store.observe([a_transaction(transaction_id=f"t{n}", occurred_at=at) for n in range(newest)])
+    store.observe([a_transaction(transaction_id="old")])
+    history = store.observe([a_transaction(transaction_id="now", occurred_at=at + timedelta(hours=1))])[0]
+    assert history.week.count == newest + (newest < KEPT_NEWEST)
