@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from sqlalchemy import select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from shared.database.connection import CONNECTION_SETTINGS, is_unavailability
+from shared.database.tables import transaction_ids
 from shared.domain.errors import DatabaseUnavailable
 
 
@@ -33,3 +35,17 @@ def unavailability() -> Iterator[None]:
         if not is_unavailability(error.orig):
             raise
         raise DatabaseUnavailable(f"PostgreSQL did not answer; try again: {error.orig}") from error
+
+
+def reading(engine: AsyncEngine) -> AsyncEngine:
+    """The same pool without BEGIN and ROLLBACK around single SELECTs, which saves two round trips each."""
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
+async def check_schema(engine: AsyncEngine) -> None:
+    """Return where the database answers and is migrated; raises DatabaseUnavailable."""
+    try:
+        async with reading(engine).connect() as connection:
+            await connection.execute(select(transaction_ids).limit(0))
+    except (DBAPIError, PoolExhausted) as error:
+        raise DatabaseUnavailable(f"PostgreSQL cannot be used: {error}") from error

@@ -92,7 +92,7 @@ def reasons_from(parsed: Sequence[Mapping[str, str]]) -> tuple[Reason, ...]:
     return tuple(Reason(**each) for each in parsed)
 
 
-def alert_fields(row: Mapping[str, Any]) -> dict[str, Any]:
+def alert_fields(row: Mapping[Any, Any]) -> dict[str, Any]:
     """The fields of `Alert` from a row of `alerts`."""
     return {
         "alert_id": row["id"],
@@ -103,7 +103,7 @@ def alert_fields(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def alert_from(row: Mapping[str, Any]) -> Alert:
+def alert_from(row: Mapping[Any, Any]) -> Alert:
     """An alert from its row."""
     return Alert(**alert_fields(row))
 

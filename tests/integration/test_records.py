@@ -1,0 +1,222 @@
+"""What ingest and alerts read and write in PostgreSQL."""
+
+import asyncio
+from datetime import timedelta
+from decimal import Decimal
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from shared.database.alerts import AlertFilter, AlertRecords, Cursor
+from shared.database.engine import async_engine
+from shared.database.recorder import PostgresRecorder
+from shared.database.transactions import TransactionRecords
+from shared.domain.alert import Action, AlertStatus, Disposition, alert_id_for
+from shared.domain.decision import RejectedMessage, RiskLabel
+from shared.domain.errors import DatabaseUnavailable, FeedUnavailable, LifeCycleViolation
+from shared.domain.transaction import Place
+from tests.builders import NOON, a_decision, a_scored_transaction, an_alarm
+from tests.contract.books import TABLES
+
+
+@pytest.fixture
+def recorder(database_url):
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(f"TRUNCATE {TABLES}")
+    recorder = PostgresRecorder(database_url)
+    yield recorder
+    recorder.close()
+
+
+@pytest.fixture
+async def engine(database_url):
+    engine = async_engine(database_url)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+def transactions(engine):
+    return TransactionRecords(engine)
+
+
+@pytest.fixture
+def alerts(engine):
+    return AlertRecords(engine)
+
+
+def raise_alerts(recorder, *names, **changes) -> None:
+    """One after the other, so that their order is known."""
+    for name in names:
+        recorder.record([a_scored_transaction(name, decision=an_alarm(), **changes)], [])
+
+
+async def names(page) -> list[str]:
+    return [alert.transaction_id for alert in await page]
+
+
+class TestTransactions:
+    async def test_a_transaction_is_found_with_everything_stored_and_decided(self, recorder, transactions):
+        scored = a_scored_transaction(
+            "a",
+            amount=Decimal("12.3456"),
+            place=Place(1.5, -2.5),
+            channel="online",
+            payload=b'{"extra":{"deep":[1,2]}}',
+            decision=an_alarm(),
+        )
+        recorder.record([scored], [])
+        found = await transactions.find("a")
+        assert found is not None
+        assert (found.transaction_id, found.amount, found.timestamp) == ("a", Decimal("12.3456"), NOON)
+        assert (found.geo_lat, found.geo_lon, found.home_lat, found.channel) == (1.5, -2.5, None, "online")
+        assert found.raw_payload == {"extra": {"deep": [1, 2]}}
+        assert (found.score, found.risk_label, found.anomaly) == (0.95, RiskLabel.HIGH, 0.8)
+        assert (found.reasons, found.alert_id) == (scored.decision.reasons, alert_id_for("a"))
+
+    async def test_a_quiet_transaction_has_no_alert(self, recorder, transactions):
+        recorder.record([a_scored_transaction("a", decision=a_decision(model_version="m7"))], [])
+        found = await transactions.find("a")
+        assert (found.alert_id, found.reasons, found.model_version) == (None, (), "m7")
+
+    async def test_an_unknown_transaction_is_none(self, transactions):
+        assert await transactions.find("unknown") is None
+
+    async def test_a_quarantined_id_is_rejected(self, recorder, transactions):
+        recorder.record([], [RejectedMessage("missing", "no amount", b"{}", "a")])
+        assert await transactions.is_rejected("a")
+        assert not await transactions.is_rejected("b")
+
+    async def test_a_check_passes_where_the_database_is_migrated(self, transactions):
+        await transactions.check()
+
+    async def test_a_check_fails_where_it_is_not(self, services):
+        engine = async_engine(services.database)
+        with pytest.raises(DatabaseUnavailable, match="transaction_ids"):
+            await TransactionRecords(engine).check()
+        await engine.dispose()
+
+    async def test_no_server_is_unavailability(self):
+        engine = async_engine("postgresql://nobody@127.0.0.1:1/none")
+        with pytest.raises(DatabaseUnavailable):
+            await TransactionRecords(engine).find("a")
+
+
+class TestPages:
+    async def test_pages_go_from_the_newest_to_the_oldest_without_gap_or_double(self, recorder, alerts):
+        raise_alerts(recorder, "a", "b", "c", "d", "e")
+        first = await alerts.page(AlertFilter(), None, 2)
+        second = await alerts.page(AlertFilter(), Cursor(first[-1].seq), 2)
+        third = await alerts.page(AlertFilter(), Cursor(second[-1].seq), 2)
+        assert [alert.transaction_id for alert in [*first, *second, *third]] == ["e", "d", "c", "b", "a"]
+
+    async def test_each_filter_narrows(self, recorder, alerts):
+        raise_alerts(recorder, "a", "b")
+        raise_alerts(recorder, "c", account_id="acct-9", merchant_id="mer-9")
+        quiet = an_alarm(risk=0.3, label=RiskLabel.MEDIUM)
+        recorder.record([a_scored_transaction("d", decision=quiet)], [])
+        await alerts.act(alert_id_for("a"), Action.ACKNOWLEDGE, by="ann", note=None, disposition=None, at=NOON)
+        b = await alerts.find(alert_id_for("b"))
+        for filters, expected in {
+            AlertFilter(status=AlertStatus.ACKNOWLEDGED): ["a"],
+            AlertFilter(risk_label=RiskLabel.MEDIUM): ["d"],
+            AlertFilter(account_id="acct-9"): ["c"],
+            AlertFilter(merchant_id="mer-9"): ["c"],
+            AlertFilter(min_risk=0.95): ["c", "b", "a"],
+            AlertFilter(since=b.created_at): ["d", "c", "b"],
+            AlertFilter(until=b.created_at): ["a"],
+            AlertFilter(status=AlertStatus.OPEN, min_risk=0.5, since=b.created_at): ["c", "b"],
+        }.items():
+            assert await names(alerts.page(filters, None, 10)) == expected
+
+
+class TestFollowing:
+    async def test_newer_alerts_come_in_order(self, recorder, alerts):
+        raise_alerts(recorder, "c", "a", "b")
+        first, *_ = await alerts.newer_than(0, 10)
+        assert await names(alerts.newer_than(first.seq, 10)) == ["a", "b"]
+        assert await names(alerts.newer_than(0, 2)) == ["c", "a"]
+        assert await names(alerts.newest(2)) == ["a", "b"]
+
+    async def test_the_highest_seq_is_that_of_the_newest_and_zero_without_any(self, recorder, alerts):
+        assert await alerts.highest_seq() == 0
+        raise_alerts(recorder, "a", "b")
+        assert await alerts.highest_seq() == (await alerts.newest(1))[0].seq
+
+
+class TestLifeCycle:
+    async def act(self, alerts, action, *, disposition=None, minutes=0, by="ann"):
+        at = NOON + timedelta(minutes=minutes)
+        return await alerts.act(alert_id_for("a"), action, by=by, note="seen", disposition=disposition, at=at)
+
+    async def test_every_step_is_written_down(self, recorder, alerts):
+        raise_alerts(recorder, "a")
+        await self.act(alerts, Action.ACKNOWLEDGE)
+        closed = await self.act(alerts, Action.CLOSE, disposition=Disposition.FRAUD, minutes=1, by="bob")
+        assert (closed.status, closed.disposition) == (AlertStatus.CLOSED, Disposition.FRAUD)
+        assert (closed.acknowledged_at, closed.closed_at) == (NOON, NOON + timedelta(minutes=1))
+        steps = [(e.action, e.status, e.by, e.note, e.disposition, e.at) for e in closed.events]
+        assert steps == [
+            ("acknowledge", "acknowledged", "ann", "seen", None, NOON),
+            ("close", "closed", "bob", "seen", "fraud", NOON + timedelta(minutes=1)),
+        ]
+        assert await alerts.find(alert_id_for("a")) == closed
+
+    async def test_a_reopened_alert_starts_anew_and_keeps_its_events(self, recorder, alerts):
+        raise_alerts(recorder, "a")
+        await self.act(alerts, Action.CLOSE, disposition=Disposition.LEGITIMATE)
+        reopened = await self.act(alerts, Action.REOPEN)
+        assert (reopened.status, reopened.closed_at, reopened.disposition) == (AlertStatus.OPEN, None, None)
+        assert [event.action for event in reopened.events] == [Action.CLOSE, Action.REOPEN]
+
+    async def test_a_forbidden_step_changes_nothing(self, recorder, alerts):
+        raise_alerts(recorder, "a")
+        before = await alerts.find(alert_id_for("a"))
+        with pytest.raises(LifeCycleViolation):
+            await self.act(alerts, Action.REOPEN)
+        with pytest.raises(ValueError, match="disposition"):
+            await self.act(alerts, Action.CLOSE)
+        assert await alerts.find(alert_id_for("a")) == before
+
+    async def test_an_unknown_alert_is_none(self, alerts):
+        unknown = uuid4()
+        assert await alerts.find(unknown) is None
+        step = alerts.act(unknown, Action.ACKNOWLEDGE, by="ann", note=None, disposition=None, at=NOON)
+        assert await step is None
+
+    async def test_of_two_analysts_at_once_one_is_refused(self, recorder, alerts):
+        raise_alerts(recorder, "a")
+        steps = [self.act(alerts, Action.ACKNOWLEDGE, by=by) for by in ("ann", "bob")]
+        outcomes = await asyncio.gather(*steps, return_exceptions=True)
+        assert sorted(type(outcome).__name__ for outcome in outcomes) == ["AlertRecord", "LifeCycleViolation"]
+        assert len((await alerts.find(alert_id_for("a"))).events) == 1
+
+
+class TestSweeping:
+    async def test_claimed_alerts_are_marked_where_the_block_ends_well(self, recorder, alerts):
+        raise_alerts(recorder, "a", "b", "c")
+        async with alerts.claim_unannounced(timedelta(0), 2) as claimed:
+            assert [alert.transaction_id for alert in claimed] == ["a", "b"]
+        assert [alert.transaction_id for alert in recorder.unannounced(["a", "b", "c"])] == ["c"]
+        assert (await alerts.find(alert_id_for("a"))).announced_at is not None
+
+    async def test_they_stay_unannounced_where_it_raises(self, recorder, alerts):
+        raise_alerts(recorder, "a")
+        with pytest.raises(FeedUnavailable):
+            async with alerts.claim_unannounced(timedelta(0), 10):
+                raise FeedUnavailable
+        assert len(recorder.unannounced(["a"])) == 1
+
+    async def test_two_sweepers_claim_different_alerts(self, recorder, alerts):
+        raise_alerts(recorder, "a", "b", "c")
+        async with (
+            alerts.claim_unannounced(timedelta(0), 2) as first,
+            alerts.claim_unannounced(timedelta(0), 2) as second,
+        ):
+            assert [alert.transaction_id for alert in first + second] == ["a", "b", "c"]
+
+    async def test_young_alerts_are_left_to_the_scorer(self, recorder, alerts):
+        raise_alerts(recorder, "a")
+        async with alerts.claim_unannounced(timedelta(minutes=1), 10) as claimed:
+            assert claimed == []
