@@ -1,14 +1,19 @@
 """Finding card data that must never be stored: full card numbers, and fields named like a CVV, PIN or track."""
 
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any
 
 _CANDIDATE = re.compile(r"\d(?:[ -]?\d){12,}")
 _FORBIDDEN_WORD = re.compile(
     r".*cvv.*|cvc\d?|cvn|csc|cav\d?|pin|pinblock|pincode|track\d?(data)?|cardverification(value|code)|(card)?securitycode"
 )
 _WORDS = re.compile(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|\d+")
-_MASK = re.compile(rb"\d")
+_DIGIT = re.compile(r"\d")
+_MASK = "*"
+_SHORTEST = 13
 
 
 def card_number_spans(text: str) -> Iterator[tuple[int, int]]:
@@ -32,7 +37,7 @@ def _spans_of_run(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
             if len(digits) > 19:
                 break
             adjoins_letter = right < len(text) and text[right].isalpha()
-            if len(digits) >= 13 and not adjoins_letter and passes_luhn(digits):
+            if len(digits) >= _SHORTEST and not adjoins_letter and passes_luhn(digits):
                 yield left, right
 
 
@@ -42,39 +47,71 @@ def passes_luhn(digits: list[int]) -> bool:
     return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
 
 
+@lru_cache(maxsize=4096)
 def is_forbidden_name(name: str) -> bool:
     """Whether a field is named like a CVV, a PIN or track data: `cvv`, `cardPin`, `track_2_data`."""
-    words = [word.lower() for word in _WORDS.findall(name)]
+    words = [word.lower() for word in _WORDS.findall(unicodedata.normalize("NFKC", name))]
     return any(_FORBIDDEN_WORD.fullmatch(w) for w in [*words, "".join(words)])
 
 
 def find_card_data(value: object, path: str = "") -> str | None:
-    """The JSON pointer of the first card number or forbidden field in parsed JSON, or None."""
+    """The JSON pointer of the first card number or forbidden field in parsed JSON, or None.
+
+    Where the number is in a key, the pointer names the object that holds the key.
+    """
     if isinstance(value, Mapping):
-        for key, inner in value.items():
-            here = f"{path}/{key}"
-            if is_forbidden_name(key):
-                return here
-            if has_card_number(key):
-                return path or "/"
-            if found := find_card_data(inner, here):
-                return found
-        return None
+        return next((found for k, v in value.items() if (found := _find_in_member(k, v, path)) is not None), None)
     if isinstance(value, list):
-        return next((found for i, v in enumerate(value) if (found := find_card_data(v, f"{path}/{i}"))), None)
+        places = (find_card_data(inner, f"{path}/{index}") for index, inner in enumerate(value))
+        return next((found for found in places if found is not None), None)
     if isinstance(value, bool) or value is None:
         return None
-    return path or "/" if has_card_number(str(value)) else None
+    return path if has_card_number(_text(value)) else None
+
+
+def _find_in_member(key: str, value: object, path: str) -> str | None:
+    if has_card_number(key):
+        return path
+    here = f"{path}/{key.replace('~', '~0').replace('/', '~1')}"
+    return here if is_forbidden_name(key) else find_card_data(value, here)
+
+
+def _text(value: object) -> str:
+    """Numbers written out, so that an exponent hides no digits."""
+    return f"{value:.0f}" if isinstance(value, float) and abs(value) >= 1e12 else str(value)
 
 
 def has_card_number(text: str) -> bool:
     """Whether `text` holds a full card number."""
-    return next(card_number_spans(text), None) is not None
+    return len(text) >= _SHORTEST and next(card_number_spans(text), None) is not None
 
 
 def mask_card_numbers(body: bytes) -> bytes:
     """`body` with every digit of a card number replaced by `*`; other bytes stay as they are."""
+    text = body.decode("ascii", "replace")
     masked = bytearray(body)
-    for start, end in card_number_spans(body.decode("ascii", "replace")):
-        masked[start:end] = _MASK.sub(b"*", body[start:end])
+    for start, end in card_number_spans(text):
+        masked[start:end] = _DIGIT.sub(_MASK, text[start:end]).encode()
     return bytes(masked)
+
+
+def mask_card_data(value: Any) -> Any:
+    """Parsed JSON with card numbers masked, in keys too, and the values of forbidden fields replaced by `*`."""
+    if isinstance(value, Mapping):
+        return {
+            _masked_text(key): _MASK if is_forbidden_name(key) else mask_card_data(inner)
+            for key, inner in value.items()
+        }
+    if isinstance(value, list):
+        return [mask_card_data(inner) for inner in value]
+    if isinstance(value, bool) or value is None:
+        return value
+    text = _text(value)
+    return _masked_text(text) if has_card_number(text) else value
+
+
+def _masked_text(text: str) -> str:
+    masked = list(text)
+    for start, end in card_number_spans(text):
+        masked[start:end] = _DIGIT.sub(_MASK, text[start:end])
+    return "".join(masked)

@@ -5,11 +5,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeGuard
 
 from pydantic_core import from_json
 
-from shared.domain.card_data import has_card_number
+from shared.domain.card_data import has_card_number, mask_card_data
 from shared.domain.errors import NewerEnvelope, UnreadableEnvelope
 from shared.messages.transaction_in import (
     IDENTIFIER,
@@ -28,7 +28,7 @@ MAX_ENVELOPE_BYTES = 192 * 1024
 
 @dataclass(frozen=True, slots=True)
 class InvalidItem:
-    """An item of an envelope that cannot be scored: why, its bytes, and its id where one could be read."""
+    """An item of an envelope that cannot be scored: why, its JSON (card data masked), its id if readable."""
 
     reason: str
     detail: str
@@ -89,7 +89,8 @@ def _envelope_items(body: bytes) -> list[Any]:
     if isinstance(version, int) and version > ENVELOPE_VERSION:
         raise NewerEnvelope(f"Envelope version {version} is newer than {ENVELOPE_VERSION}.")
     items = envelope.get("items") if isinstance(envelope, dict) else None
-    if version is not ENVELOPE_VERSION or not isinstance(items, list) or not 1 <= len(items) <= MAX_ITEMS:
+    ours = version == ENVELOPE_VERSION and type(version) is int
+    if not ours or not isinstance(items, list) or not 1 <= len(items) <= MAX_ITEMS:
         raise UnreadableEnvelope(f'The message is not {{"v": {ENVELOPE_VERSION}, "items": [1 to {MAX_ITEMS}]}}.')
     return items
 
@@ -106,21 +107,32 @@ def _parse_entry(entry: object, now: datetime) -> Item:
     )
 
 
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 def is_traceparent(value: str) -> bool:
-    """Whether `value` is a W3C trace context header."""
+    """Whether `value` is a W3C trace context header: version, trace id, parent id, flags, none of them void."""
     return _TRACEPARENT.fullmatch(value) is not None
+
+
+_IDENTIFIER = re.compile(IDENTIFIER)
 
 
 def _invalid_item(entry: object, error: InvalidTransaction) -> InvalidItem:
     posted = entry.get("transaction") if isinstance(entry, dict) else None
     identifier = posted.get("transaction_id") if isinstance(posted, dict) else None
-    readable = isinstance(identifier, str) and re.match(IDENTIFIER, identifier)
+    masked = json.dumps(mask_card_data(entry), ensure_ascii=False, separators=(",", ":"))
     return InvalidItem(
         reason=error.errors[0].code,
         detail=str(error),
-        body=json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"),
-        transaction_id=identifier if readable and not has_card_number(str(identifier)) else None,
+        body=masked.encode("utf-8", "replace"),
+        transaction_id=identifier if _is_readable(identifier) else None,
+    )
+
+
+def _is_readable(identifier: object) -> TypeGuard[str]:
+    return (
+        isinstance(identifier, str)
+        and _IDENTIFIER.fullmatch(identifier) is not None
+        and not has_card_number(identifier)
     )

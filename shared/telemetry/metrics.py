@@ -52,7 +52,9 @@ _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300
 
 
 def configure_metrics(component: str) -> None:
-    """Start collecting, once per process; without it counting costs next to nothing and goes nowhere."""
+    """Start collecting; later calls change nothing. Without it counting costs next to nothing and goes nowhere."""
+    if isinstance(metrics.get_meter_provider(), MeterProvider):
+        return
     by_seconds = View(instrument_name="*_seconds", aggregation=ExplicitBucketHistogramAggregation(_BUCKETS))
     resource = Resource.create({"service.name": f"fraudsense-{component}"})
     reader = PrometheusMetricReader(disable_target_info=True)

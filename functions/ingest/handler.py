@@ -1,0 +1,88 @@
+"""Accepting transactions: take a place in the rate limit, compare receipts, publish, write receipts."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+from uuid import uuid4
+
+from shared.domain.errors import BrokerUnavailable, EnvelopeRefused
+from shared.messages.envelope import encode_envelopes
+from shared.messages.transaction_in import Item
+from shared.ports import Admission, EnvelopePublisher, RateLimit, Receipts
+from shared.telemetry.logs import Event, log
+
+_logger = logging.getLogger(__name__)
+
+
+class Verdict(Enum):
+    """What became of one transaction, beside being limited."""
+
+    QUEUED = "queued"
+    CONFLICTING = "conflicting"
+    UNCONFIRMED = "unconfirmed"
+
+
+@dataclass(frozen=True, slots=True)
+class Limited:
+    """Refused by the rate limit; a place is free after `retry_after`."""
+
+    retry_after: timedelta
+
+
+Outcome = Verdict | Limited
+
+
+async def accept(
+    items: Sequence[Item], *, rate_limit: RateLimit, receipts: Receipts, publisher: EnvelopePublisher
+) -> list[Outcome]:
+    """One outcome per transaction, in order. QUEUED says that the broker confirmed it and its receipt was written.
+
+    UNCONFIRMED transactions may have been stored; the same id again is harmless.
+    """
+    admissions, known = await asyncio.gather(
+        rate_limit.admit([item.transaction.account_id for item in items]),
+        receipts.find([item.transaction.transaction_id for item in items]),
+    )
+    judged = _judge(items, admissions, known)
+    publishable = [item for item, outcome in zip(items, judged, strict=True) if outcome is Verdict.QUEUED]
+    published = await _publish(publishable, publisher)
+    await receipts.remember(
+        [
+            (item.transaction.transaction_id, item.content_hash)
+            for item, outcome in zip(publishable, published, strict=True)
+            if outcome is Verdict.QUEUED
+        ]
+    )
+    in_order = iter(published)
+    return [next(in_order) if outcome is Verdict.QUEUED else outcome for outcome in judged]
+
+
+def _judge(items: Sequence[Item], admissions: Sequence[Admission], known: Sequence[bytes | None]) -> list[Outcome]:
+    """What may be published (QUEUED). Of one id with two contents among the items, the first one counts."""
+    first: dict[str, bytes] = {}
+    outcomes: list[Outcome] = []
+    for item, admission, receipt in zip(items, admissions, known, strict=True):
+        if not admission.admitted:
+            outcomes.append(Limited(admission.retry_after))
+            continue
+        expected = receipt or first.setdefault(item.transaction.transaction_id, item.content_hash)
+        outcomes.append(Verdict.QUEUED if item.content_hash == expected else Verdict.CONFLICTING)
+    return outcomes
+
+
+async def _publish(items: Sequence[Item], publisher: EnvelopePublisher) -> list[Outcome]:
+    envelopes = list(encode_envelopes(items))
+    outcomes = await asyncio.gather(*(_publish_one(envelope, publisher) for envelope, _ in envelopes))
+    return [outcome for outcome, (_, part) in zip(outcomes, envelopes, strict=True) for _ in part]
+
+
+async def _publish_one(envelope: bytes, publisher: EnvelopePublisher) -> Outcome:
+    try:
+        await publisher.publish(envelope, message_id=uuid4().hex)
+    except (BrokerUnavailable, EnvelopeRefused) as error:
+        log(_logger, logging.WARNING, Event.SERVICE_AWAY, str(error))
+        return Verdict.UNCONFIRMED
+    return Verdict.QUEUED

@@ -1,0 +1,55 @@
+"""What the HTTP door is made of; wiring fills it with the real adapters, tests with those in memory."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Protocol
+
+from functions.ingest.batching import Batcher
+from functions.ingest.handler import Outcome, accept
+from shared.messages.transaction_in import Item
+from shared.ports import EnvelopePublisher, RateLimit, Receipts
+
+
+class TransactionLookup(Protocol):
+    """Recorded transactions. Raises DatabaseUnavailable."""
+
+    async def find(self, transaction_id: str) -> object | None:
+        """The transaction with its decision, its attributes named as in TransactionOut; None where unknown."""
+
+    async def is_rejected(self, transaction_id: str) -> bool:
+        """Whether a message with this id was quarantined."""
+
+    async def check(self) -> None:
+        """Return where the database answers."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything a request needs."""
+
+    intake: Batcher[Item, Outcome]
+    publisher: EnvelopePublisher
+    receipts: Receipts
+    transactions: TransactionLookup
+    clock: Callable[[], datetime] = _now
+
+
+def assemble(
+    *,
+    rate_limit: RateLimit,
+    receipts: Receipts,
+    publisher: EnvelopePublisher,
+    transactions: TransactionLookup,
+    publish_queue_size: int,
+    clock: Callable[[], datetime] = _now,
+) -> Parts:
+    """Parts around these ports."""
+    work = partial(accept, rate_limit=rate_limit, receipts=receipts, publisher=publisher)
+    intake = Batcher[Item, Outcome](work, capacity=publish_queue_size)
+    return Parts(intake, publisher, receipts, transactions, clock)

@@ -1,0 +1,162 @@
+"""The posting routes: read, parse, submit, and map each outcome to its answer."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from functions.ingest.batching import QueueFull
+from functions.ingest.body import read_json_body, traceparent
+from functions.ingest.handler import Limited, Outcome, Verdict
+from functions.ingest.parts import Parts
+from functions.ingest.problems import (
+    Kind,
+    Problem,
+    Refused,
+    conflict,
+    invalid,
+    queue_full,
+    rate_limited,
+    unconfirmed,
+    unexpected,
+)
+from shared.messages.transaction_in import (
+    MAX_TRANSACTION_BYTES,
+    FieldError,
+    InvalidTransaction,
+    Item,
+    parse_json,
+    parse_transaction,
+)
+from shared.telemetry.logs import Event
+from shared.telemetry.metrics import INGESTED, REFUSED, count
+
+_logger = logging.getLogger(__name__)
+
+MAX_BATCH_BYTES = 4 * 1024 * 1024
+MAX_BATCH_ITEMS = 1_000
+ANSWER_WITHIN_SECONDS = 4.8
+"""A caller hears of a broker that is away within 5 seconds, whatever was in flight when the request came."""
+
+_PARSED_AT_ONCE = 50
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def posting_endpoints(parts: Callable[[], Parts]) -> tuple[Endpoint, Endpoint]:
+    """Endpoints of POST /transactions and POST /transactions/batch."""
+
+    async def post_transaction(request: Request) -> Response:
+        return await _or_problem(_post_transaction(request, parts()))
+
+    async def post_batch(request: Request) -> Response:
+        return await _or_problem(_post_batch(request, parts()))
+
+    return post_transaction, post_batch
+
+
+async def _or_problem(answer: Awaitable[Response]) -> Response:
+    try:
+        return await answer
+    except InvalidTransaction as error:
+        problem = invalid(error.errors)
+    except Refused as refused:
+        problem = refused.problem
+    except ClientDisconnect:
+        return Response(status_code=400)
+    except Exception as error:  # noqa: BLE001 - the door: counted, logged, answered with 500
+        note_unexpected(error)
+        return unexpected().response()
+    _count_refusal(problem)
+    return problem.response()
+
+
+async def _post_transaction(request: Request, parts: Parts) -> Response:
+    body = await read_json_body(request.scope, request.receive, MAX_TRANSACTION_BYTES)
+    item = parse_transaction(parse_json(body), now=parts.clock(), traceparent=traceparent(request.scope))
+    [outcome] = await _submit([item], parts)
+    if problem := _problem_of(outcome):
+        raise Refused(problem)
+    count(INGESTED)
+    # An identifier holds nothing that JSON would escape.
+    answer = f'{{"transaction_id":"{item.transaction.transaction_id}","status":"queued"}}'
+    return Response(answer, 202, media_type="application/json")
+
+
+async def _post_batch(request: Request, parts: Parts) -> Response:
+    body = await read_json_body(request.scope, request.receive, MAX_BATCH_BYTES)
+    parsed = await _parse_all(_posted_list(parse_json(body)), parts.clock(), traceparent(request.scope))
+    items = [item for item in parsed if isinstance(item, Item)]
+    outcomes = await _submit(items, parts) if items else []
+    if Verdict.UNCONFIRMED in outcomes and Verdict.QUEUED not in outcomes:
+        raise Refused(unconfirmed())
+    count(INGESTED, outcomes.count(Verdict.QUEUED))
+    results = [*_results(parsed, iter(outcomes))]
+    return Response(json.dumps({"results": results}), 200, media_type="application/json")
+
+
+def _posted_list(posted: Any) -> list[Any]:
+    transactions = posted.get("transactions") if isinstance(posted, dict) else None
+    if not isinstance(transactions, list):
+        problem = 'The body must be an object with a list: {"transactions": [...]}.'
+        raise InvalidTransaction([FieldError("/transactions", problem, "list_required")])
+    if len(transactions) > MAX_BATCH_ITEMS:
+        problem = f"A batch may hold at most {MAX_BATCH_ITEMS} transactions; send the rest in another."
+        raise InvalidTransaction([FieldError("/transactions", problem, "too_many_items")])
+    return transactions
+
+
+async def _parse_all(posted: Sequence[Any], now: datetime, trace: str) -> list[Item | Problem]:
+    """Each as an item or its problem; other requests get their turn in between."""
+    parsed: list[Item | Problem] = []
+    for index, each in enumerate(posted):
+        if index % _PARSED_AT_ONCE == _PARSED_AT_ONCE - 1:
+            await asyncio.sleep(0)
+        try:
+            parsed.append(parse_transaction(each, now=now, traceparent=trace))
+        except InvalidTransaction as error:
+            parsed.append(invalid(error.errors))
+    return parsed
+
+
+async def _submit(items: Sequence[Item], parts: Parts) -> Sequence[Outcome]:
+    try:
+        async with asyncio.timeout(ANSWER_WITHIN_SECONDS):
+            return await parts.intake.submit(items)
+    except QueueFull as full:
+        raise Refused(queue_full()) from full
+    except TimeoutError:
+        return [Verdict.UNCONFIRMED] * len(items)
+
+
+def _results(parsed: Sequence[Item | Problem], outcomes: Iterator[Outcome]) -> Iterator[dict[str, Any]]:
+    for index, each in enumerate(parsed):
+        problem = each if isinstance(each, Problem) else _problem_of(next(outcomes))
+        if problem:
+            _count_refusal(problem)
+            yield {"index": index, "problem": problem.document()}
+        elif isinstance(each, Item):
+            yield {"index": index, "transaction_id": each.transaction.transaction_id, "status": "queued"}
+
+
+def _problem_of(outcome: Outcome) -> Problem | None:
+    if isinstance(outcome, Limited):
+        return rate_limited(outcome.retry_after)
+    if outcome is Verdict.QUEUED:
+        return None
+    return conflict() if outcome is Verdict.CONFLICTING else unconfirmed()
+
+
+def note_unexpected(error: Exception) -> None:
+    """Count and log an error that nobody foresaw."""
+    count(REFUSED, reason=Kind.UNEXPECTED.reason)
+    _logger.error("%s", error, exc_info=error, extra={"event": str(Event.UNEXPECTED_ERROR)})
+
+
+def _count_refusal(problem: Problem) -> None:
+    card_data = problem.kind is Kind.INVALID and problem.errors[0].code == "card_data"
+    count(REFUSED, reason="card_data" if card_data else problem.kind.reason)
