@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 MARK = "FRAUDSENSE_BELONGS_TO"
+PROC = Path("/proc")
 
 
 def spawn(
@@ -63,7 +64,7 @@ def _kill(pid: int) -> None:
 
 def _belonging(mark: str, home: Path | None) -> Iterator[int]:
     entry = f"{MARK}={mark}".encode()
-    for process in Path("/proc").glob("[0-9]*"):
+    for process in PROC.glob("[0-9]*"):
         if int(process.name) != os.getpid() and (_bears(process, entry) or _is_postgres_in(process, home)):
             yield int(process.name)
 
@@ -75,6 +76,11 @@ def _bears(process: Path, entry: bytes) -> bool:
     except OSError:
         return False
     return any(word == entry or word.startswith(entry + b"/") for word in words)
+
+
+def no_postgres_in(home: Path) -> bool:
+    """Whether it is certain that no PostgreSQL process works inside `home`."""
+    return PROC.exists() and not any(_is_postgres_in(process, home) for process in PROC.glob("[0-9]*"))
 
 
 def _is_postgres_in(process: Path, home: Path | None) -> bool:

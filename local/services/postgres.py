@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from signal import SIGINT
 
+from local import processes
 from local.data_folder import DataFolder, write_private
 from local.ports import kept_port
 from local.services.programs import Program, find
@@ -41,6 +42,7 @@ def prepare(folder: DataFolder) -> Service:
     if not (home / "complete").exists():
         _make_data(home, programs, password)
     programs = _programs_for(data, programs)
+    _forget_killed_server(home, data)
     port = kept_port(folder, "postgres")
     options = [word for name, value in _OPTIONS.items() for word in ("-c", f"{name}={value}")]
     part = Part(
@@ -73,6 +75,15 @@ def _make_data(home: Path, programs: Path, password: str) -> None:
     )
     secret.unlink()
     (home / "complete").touch()
+
+
+def _forget_killed_server(home: Path, data: Path) -> None:
+    """Remove the lock file of a server that was killed.
+
+    PostgreSQL itself trusts that file where the process id is in use again, or its process was never waited for.
+    """
+    if processes.no_postgres_in(home):
+        (data / "postmaster.pid").unlink(missing_ok=True)
 
 
 def _run(home: Path, command: list[str], text: str = "") -> None:
