@@ -25,6 +25,16 @@ class Answer:
         """Whether the row is queued."""
         return self.status == 202
 
+    @property
+    def limited(self) -> bool:
+        """Whether the account posts too fast."""
+        return self.status == 429
+
+    @property
+    def unknown(self) -> bool:
+        """Whether the row may or may not be queued; the same again is harmless. Proxies say 502 and 504."""
+        return self.status >= 500
+
 
 def read_answers(response: httpx.Response, count: int) -> list[Answer]:
     """One answer for each of `count` rows; a row that a batch result leaves out counts as 503 (unknown)."""
@@ -67,7 +77,7 @@ def _seconds(value: object) -> float:
 
 
 class Patience:
-    """Ends retries once `wait` seconds go by without an acceptance: of the account for 429, of anyone for 503."""
+    """Ends retries after `wait` seconds without an acceptance, of the account where it is limited, else of any."""
 
     def __init__(self, wait: float, clock: Callable[[], float]) -> None:
         self._wait, self._clock = wait, clock
@@ -79,8 +89,8 @@ class Patience:
 
     def allows(self, answer: Answer, account_id: str, since: float) -> bool:
         """Whether to send a row again that was first sent at `since`."""
-        if answer.status not in (429, 503):
+        if not (answer.limited or answer.unknown):
             return False
-        whose = account_id if answer.status == 429 else _ANY_ACCOUNT
+        whose = account_id if answer.limited else _ANY_ACCOUNT
         since = max(since, self._accepted_at.get(whose, since))
         return self._clock() + answer.retry_after - since <= self._wait + ROUNDING_SECONDS

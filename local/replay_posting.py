@@ -136,10 +136,10 @@ class Poster:
 
     def _tell(self, again: Sequence[tuple[Row, Answer]]) -> None:
         self._waiting += len(again)
-        limited = {row.posted["account_id"] for row, answer in again if answer.status == 429}
+        limited = {row.posted["account_id"] for row, answer in again if answer.limited}
         if limited:
             self._limited |= limited
             self._listener.held_back(len(self._limited), self._waiting)
-        detail = next((answer.detail for _, answer in again if answer.status == 503), None)
+        detail = next((answer.detail for _, answer in again if answer.unknown), None)
         if detail is not None:
             self._listener.unavailable(detail)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import httpx
+import pytest
 
 from local.replay_posting import Posted, Poster
 from local.replay_schedule import DueBatch
@@ -214,6 +215,15 @@ async def test_a_lost_connection_counts_as_unknown_and_is_sent_again() -> None:
         return answer
 
     posted = await post(door, DueBatch(0, rows(1)))
+
+    assert len(posted.accepted) == 1
+
+
+@pytest.mark.parametrize("status", [500, 502, 504])
+async def test_what_may_have_been_queued_is_sent_again(status: int) -> None:
+    answers = [httpx.Response(status, text="<html>"), results(queued(0))]
+
+    posted = await post(lambda _: answers.pop(0), DueBatch(0, rows(1)))
 
     assert len(posted.accepted) == 1
 
