@@ -4,9 +4,13 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
 from time import monotonic
 
 from functions.alerts.hub import Hub
+from functions.alerts.parts import Feed, Parts
+from functions.alerts.sweeper import sweep_all
 from shared.domain.errors import DatabaseUnavailable, FeedUnavailable
 from shared.telemetry.logs import Event, log
 from shared.telemetry.metrics import ALERTS_RETRIES, count
@@ -15,7 +19,24 @@ TICK_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 5.0
 
 _logger = logging.getLogger(__name__)
-Feed = Callable[[], AsyncIterator[bytes | None]]
+
+
+@asynccontextmanager
+async def running(parts: Parts) -> AsyncIterator[None]:
+    """All background work, from entering the block to leaving it; then the connections are given back."""
+    works = {
+        "read_alerts": partial(read_alerts, parts.hub),
+        "listen": partial(listen, parts.hub, parts.feed),
+        "sweep": partial(sweep_all, parts.alerts, parts.announcer),
+    }
+    tasks = [asyncio.create_task(keep_going(name, work), name=name) for name, work in works.items()]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await parts.close()
 
 
 async def read_alerts(hub: Hub) -> None:

@@ -1,13 +1,16 @@
 """What the HTTP routes take and give: alerts with their life cycle, pages of them, and analysts' steps."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from shared.database.alerts import AlertFilter, AlertRecord
 from shared.domain.alert import Action, AlertStatus, Disposition
 from shared.domain.card_data import has_card_number
-from shared.messages.alert_out import AlertOut, Instant
+from shared.domain.decision import RiskLabel
+from shared.messages.alert_out import AlertOut, Instant, announced_fields
+from shared.messages.transaction_in import Identifier
 
 
 def _without_card_number(text: str) -> str:
@@ -24,6 +27,26 @@ Name = Annotated[
 Note = Annotated[
     str, StringConstraints(max_length=2000, pattern=r"^[^\x00]*$"), AfterValidator(_without_card_number)
 ]
+
+
+class AlertQuery(BaseModel):
+    """Which alerts to list. An unknown parameter is refused: a misspelt filter must not look like an answer."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    status: AlertStatus | None = None
+    risk_label: RiskLabel | None = None
+    account_id: Identifier | None = None
+    merchant_id: Identifier | None = None
+    min_risk: float | None = Field(None, ge=0, le=1, allow_inf_nan=False)
+    since: AwareDatetime | None = Field(None, description="Raised at or after")
+    until: AwareDatetime | None = Field(None, description="Raised before")
+    cursor: str | None = Field(None, description="`next_cursor` of the page before")
+    limit: int = Field(50, ge=1, le=200)
+
+    def filters(self) -> AlertFilter:
+        """What an alert must meet."""
+        return AlertFilter(**self.model_dump(exclude={"cursor", "limit"}))
 
 
 class Step(BaseModel):
@@ -54,6 +77,8 @@ class AlertView(AlertOut):
 class EventView(BaseModel):
     """One step of an alert's life cycle: `status` is the one after it."""
 
+    model_config = ConfigDict(from_attributes=True)
+
     action: Action
     status: AlertStatus
     by: str
@@ -73,6 +98,22 @@ class AlertPage(BaseModel):
 
     items: list[AlertView]
     next_cursor: str | None
+
+
+def view(record: AlertRecord) -> AlertView:
+    """An alert as lists show it."""
+    return AlertView(**announced_fields(record), **_standing(record))
+
+
+def details(record: AlertRecord) -> AlertDetails:
+    """An alert with every step taken."""
+    events = [EventView.model_validate(event) for event in record.events]
+    return AlertDetails(**announced_fields(record), **_standing(record), events=events)
+
+
+def _standing(record: AlertRecord) -> dict[str, Any]:
+    names = AlertView.model_fields.keys() - AlertOut.model_fields.keys()
+    return {name: getattr(record, name) for name in names}
 
 
 class FieldProblemView(BaseModel):

@@ -79,8 +79,10 @@ def _http_error(_: Request, error: Exception) -> ProblemResponse:
     return _answer(error.status_code, title, detail, headers=dict(error.headers or {}))
 
 
-def _invalid_request(_: Request, error: Exception) -> ProblemResponse:
+def _invalid_request(request: Request, error: Exception) -> ProblemResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class only
+    if request.method == "POST" and "json" not in request.headers.get("Content-Type", ""):
+        return _answer(415, "Unsupported media type", "Send JSON with Content-Type: application/json.")
     if any(each["loc"][0] == "path" for each in error.errors()):
         return _answer(404, "Not found", str(AlertNotFound()))
     return _invalid([*_field_errors(error.errors())])

@@ -1,4 +1,4 @@
-"""One client's stream: `ready`, what it missed, what comes; too slow is closed; nobody is sent away for an outage."""
+"""One client's stream: `ready`, what it missed, what comes; outages are waited for, slow clients are closed."""
 
 import asyncio
 import json
@@ -33,6 +33,7 @@ class Client:
         await self.leaves.wait()
 
     async def close(self, code: int, reason: str) -> None:
+        assert "?after=" in reason
         self.closed_with = code
 
     @property

@@ -1,0 +1,44 @@
+"""Routes for operators: health and metrics."""
+
+import asyncio
+
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+
+from functions.alerts.parts import Parts
+from shared.domain.errors import DatabaseUnavailable
+from shared.telemetry.metrics import CONTENT_TYPE_LATEST, render
+
+PATIENCE_SECONDS = 3.0
+
+
+def operations(parts: Parts) -> APIRouter:
+    """The routes over these parts."""
+    router = APIRouter(tags=["operations"])
+
+    @router.get("/health", summary="Ready to serve analysts")
+    @router.get("/health/ready", summary="Ready to serve analysts")
+    async def ready() -> JSONResponse:
+        missing = await _missing(parts)
+        if missing is None:
+            return JSONResponse({"status": "ready"})
+        return JSONResponse({"status": "not ready", "detail": missing}, 503)
+
+    @router.get("/health/live", summary="The process answers")
+    async def live() -> dict[str, str]:
+        return {"status": "live"}
+
+    @router.get("/metrics", summary="Metrics for Prometheus")
+    async def metrics() -> Response:
+        return Response(render(), media_type=CONTENT_TYPE_LATEST)
+
+    return router
+
+
+async def _missing(parts: Parts) -> str | None:
+    """Why no analyst can be served, or None. Without Redis they can: alerts come from PostgreSQL each second."""
+    try:
+        await asyncio.wait_for(parts.alerts.check(), PATIENCE_SECONDS)
+    except (DatabaseUnavailable, TimeoutError) as error:
+        return str(error) or "PostgreSQL did not answer in time."
+    return None if parts.hub.is_started else "The recorded alerts have not been read yet."

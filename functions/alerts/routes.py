@@ -1,0 +1,51 @@
+"""The HTTP routes of alerts: list, look at one, take a step."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+
+from functions.alerts.handler import find_alert, list_alerts, take_step
+from functions.alerts.models import AlertDetails, AlertPage, AlertQuery, Closing, ProblemView, Step
+from functions.alerts.parts import Parts
+from shared.domain.alert import Action
+from shared.problems import MEDIA_TYPE
+
+
+def _problems(**statuses: str) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI's description of problem documents: `s404="..."`."""
+    content = {MEDIA_TYPE: {"schema": ProblemView.model_json_schema()}}
+    described = {"s422": "What is wrong, field by field", "s503": "PostgreSQL is away"} | statuses
+    return {int(name[1:]): {"description": text, "content": content} for name, text in described.items()}
+
+
+LISTED = _problems()
+FOUND = _problems(s404="No such alert")
+STEPPED = _problems(s404="No such alert", s409="The alert's status does not allow this step")
+
+
+def routes(parts: Parts) -> APIRouter:
+    """The routes over these parts."""
+    router = APIRouter(prefix="/alerts", tags=["alerts"])
+
+    @router.get("", summary="List alerts, newest first", responses=LISTED)
+    async def list_(query: Annotated[AlertQuery, Query()]) -> AlertPage:
+        return await list_alerts(parts.alerts, query.filters(), query.cursor, query.limit)
+
+    @router.get("/{alert_id}", summary="One alert with every step taken", responses=FOUND)
+    async def find(alert_id: UUID) -> AlertDetails:
+        return await find_alert(parts.alerts, alert_id)
+
+    @router.post("/{alert_id}/acknowledge", summary="Say that someone looks at it", responses=STEPPED)
+    async def acknowledge(alert_id: UUID, step: Step) -> AlertDetails:
+        return await take_step(parts.alerts, alert_id, Action.ACKNOWLEDGE, step, parts.clock())
+
+    @router.post("/{alert_id}/close", summary="Say what it turned out to be", responses=STEPPED)
+    async def close(alert_id: UUID, step: Closing) -> AlertDetails:
+        return await take_step(parts.alerts, alert_id, Action.CLOSE, step, parts.clock())
+
+    @router.post("/{alert_id}/reopen", summary="Take it up again", responses=STEPPED)
+    async def reopen(alert_id: UUID, step: Step) -> AlertDetails:
+        return await take_step(parts.alerts, alert_id, Action.REOPEN, step, parts.clock())
+
+    return router
