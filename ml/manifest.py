@@ -1,0 +1,109 @@
+"""The manifest of a model folder: what a model is, what it was trained on, and the checksums of its files."""
+
+from datetime import date
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from shared.domain.errors import ModelInvalid
+
+FORMAT: Literal[1] = 1
+"""Raised whenever an older scorer would misread a newer folder."""
+
+MANIFEST, FOREST = "manifest.json", "forest.npz"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Window(_Part):
+    """Days of the training data, both included."""
+
+    first: date
+    last: date
+    transactions: int
+
+
+class Knots(_Part):
+    """See shared.domain.risk.Calibration."""
+
+    anomalies: tuple[float, ...]
+    tails: tuple[float, ...]
+
+
+class Band(_Part):
+    """The risk from which on a label is given, and the share of the training window that was to reach it."""
+
+    threshold: float
+    target_rate: float
+
+
+class Metrics(_Part):
+    """On the labelled days after the training window, ranked by risk.
+
+    Recall at a share is that of the riskiest so many transactions; the HIGH figures are those of the threshold.
+    """
+
+    first: date
+    last: date
+    transactions: int
+    frauds: int
+    auc: float
+    average_precision: float
+    recall_at_half_percent: float
+    recall_at_one_percent: float
+    high_share: float
+    high_precision: float
+
+
+class Parameters(_Part):
+    """How the forest was grown."""
+
+    trees: int
+    max_samples: int
+    seed: int
+    scikit_learn: str
+
+
+class Manifest(_Part):
+    """manifest.json. `fill_values`, one per feature, stand in for absent data: the training window's medians."""
+
+    format: Literal[1] = FORMAT
+    model_version: str
+    features: tuple[str, ...]
+    fill_values: tuple[float, ...]
+    calibration: Knots
+    medium: Band
+    high: Band
+    parameters: Parameters
+    training_window: Window
+    metrics: Metrics | None
+    sha256: dict[str, str]
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The folder's manifest; raises ModelInvalid with a sentence that says what to do."""
+    try:
+        text = (folder / MANIFEST).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelInvalid(
+            f"There is no readable {MANIFEST} in {folder}. Set FRAUDSENSE_MODEL_DIR to a model folder, or train "
+            "one: python -m ml train --data FILE --out FOLDER."
+        ) from error
+    try:
+        return Manifest.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the whole"
+        raise ModelInvalid(
+            f"{folder / MANIFEST} is not a manifest of format {FORMAT} ({where}: {first['msg']}). Take the model "
+            "folder that belongs to this version of FraudSense, or train it anew."
+        ) from error
+
+
+def checksum(content: bytes) -> str:
+    """The SHA-256 of a file's content in hexadecimal."""
+    return sha256(content).hexdigest()

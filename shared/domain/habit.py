@@ -1,0 +1,75 @@
+"""What is usual for an account in the transaction's currency; None where too little is known."""
+
+from dataclasses import dataclass
+from math import exp, sqrt
+
+from shared.domain.history import MONTH_DAYS, WEEK_DAYS, AmountTotals, History
+
+FEWEST = 3
+"""Transactions of the last month from which on an account has a habit."""
+
+FEWEST_BEFORE_WEEK = 5
+"""Transactions before the last week from which on that week can be compared with them."""
+
+PRIOR_WEIGHT = 4
+PRIOR_SPREAD = 1.0
+"""A short history is taken as if it held four more amounts with this spread (standard deviation of the log)."""
+
+MONTH_OF_HABIT = MONTH_DAYS - 0.5
+WEEK_OF_HABIT = WEEK_DAYS - 0.5
+"""Days that the windows cover on average: the transaction's own day counts half."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsualAmount:
+    """Amounts of the last month: mean and standard deviation in minor units, mean and spread of the log amount.
+
+    `deviation` follows from the log's spread, as for log-normal amounts; `spread` is drawn towards PRIOR_SPREAD.
+    """
+
+    mean: float
+    deviation: float
+    log_mean: float
+    spread: float
+
+
+def usual_amount(history: History) -> UsualAmount | None:
+    """The account's usual amount."""
+    month = history.month
+    if month.count < FEWEST:
+        return None
+    mean, log_mean = month.total / month.count, month.log_total / month.count / 1000
+    variance = _log_variance(month)
+    drawn = (month.count * variance + PRIOR_WEIGHT * PRIOR_SPREAD**2) / (month.count + PRIOR_WEIGHT)
+    return UsualAmount(mean, mean * sqrt(exp(min(variance, 50)) - 1), log_mean, sqrt(drawn))
+
+
+def usual_spend_a_day(history: History) -> float | None:
+    """Minor units a day over the last month, at least one usual purchase.
+
+    The account's age is not known: without that floor every new or rarely used card would seem to overspend.
+    """
+    month = history.month
+    if month.count < FEWEST:
+        return None
+    return max(month.total / MONTH_OF_HABIT, month.total / month.count)
+
+
+def usual_spend_before_week(history: History) -> float | None:
+    """Minor units a day over the three weeks before the last week, at least one usual purchase of then."""
+    count = history.month.count - history.week.count
+    if count < FEWEST_BEFORE_WEEK:
+        return None
+    total = history.month.total - history.week.total
+    return max(total / (MONTH_DAYS - WEEK_DAYS), total / count)
+
+
+def usual_count_a_day(history: History) -> float:
+    """Transactions a day in this currency over the last month; 0 for an unknown account."""
+    return history.month.count / MONTH_OF_HABIT
+
+
+def _log_variance(month: AmountTotals) -> float:
+    """Variance of the natural log amount (the sums hold thousandths)."""
+    # Integers until the end: the difference of two large floats would lose the variance of equal amounts.
+    return max(0, month.count * month.log_squares - month.log_total**2) / (1000 * month.count) ** 2

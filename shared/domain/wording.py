@@ -1,0 +1,104 @@
+"""Observed and usual values in words that an analyst can use: "412.00 USD", "35.10 ± 12.30 USD"."""
+
+from collections.abc import Callable
+
+from shared.domain.currencies import CURRENCIES, major_units
+from shared.domain.features import last_distance_km, speed_kmh
+from shared.domain.habit import usual_amount, usual_count_a_day, usual_spend_a_day
+from shared.domain.history import History, counted_amount
+from shared.domain.transaction import Transaction
+
+UNKNOWN = "not known yet"
+
+
+def money(transaction: Transaction, _history: History) -> str:
+    """The amount: `412.00 USD`."""
+    return _money(counted_amount(transaction), transaction.currency)
+
+
+def usual_money(transaction: Transaction, history: History) -> str:
+    """The account's usual amount: `35.10 ± 12.30 USD`."""
+    usual = usual_amount(history)
+    if usual is None:
+        return UNKNOWN
+    currency = transaction.currency
+    return f"{_number(usual.mean, currency)} ± {_number(usual.deviation, currency)} {currency}"
+
+
+def spent_24h(transaction: Transaction, history: History) -> str:
+    """What was spent within 24 hours: `1,803.20 USD in 24 h`."""
+    return f"{_money(history.amount_24h + counted_amount(transaction), transaction.currency)} in 24 h"
+
+
+def usual_spend(transaction: Transaction, history: History) -> str:
+    """The usual spend: `102.00 USD a day`."""
+    usual = usual_spend_a_day(history)
+    return UNKNOWN if usual is None else f"{_money(usual, transaction.currency)} a day"
+
+
+def usual_pace(_transaction: Transaction, history: History) -> str:
+    """The usual number of payments: `2.9 a day`."""
+    return f"{usual_count_a_day(history):.1f} a day"
+
+
+def count_in(window: str) -> Callable[[Transaction, History], str]:
+    """A wording for the count of payments, this one included: `6th payment in 5 min`."""
+    attribute = {"5 min": "count_5min", "1 h": "count_1h", "24 h": "count_24h"}[window]
+
+    def wording(_transaction: Transaction, history: History) -> str:
+        return f"payment no. {getattr(history, attribute) + 1} in {window}"
+
+    return wording
+
+
+def account_age(transaction: Transaction, history: History) -> str:
+    """How little is known: `2 payments in USD so far`."""
+    count = history.month.count
+    return f"{count} payment{'' if count == 1 else 's'} in {transaction.currency} in the last month"
+
+
+def speed(transaction: Transaction, history: History) -> str:
+    """The journey from the last place: `5,570 km at 33,420 km/h`."""
+    distance = last_distance_km(transaction, history)
+    return f"{distance:,.0f} km at {speed_kmh(transaction, history):,.0f} km/h"
+
+
+def distance_from_home(transaction: Transaction, _history: History) -> str:
+    """`5,570 km from home`; both places must be known."""
+    if transaction.place is None or transaction.home is None:
+        return UNKNOWN
+    return f"{transaction.place.distance_km(transaction.home):,.0f} km from home"
+
+
+def refusals(_transaction: Transaction, history: History) -> str:
+    """`7 refusals in 1 h`."""
+    return f"{history.recent_refusals} refusals in 1 h"
+
+
+def amount_and_merchant(transaction: Transaction, history: History) -> str:
+    """`412.00 USD at mer-1`."""
+    return f"{money(transaction, history)} at {transaction.merchant_id}"
+
+
+def time_of_day(transaction: Transaction, history: History) -> str:
+    """`412.00 USD at 02:15 UTC`."""
+    return f"{money(transaction, history)} at {transaction.occurred_at:%H:%M} UTC"
+
+
+def behaviour(transaction: Transaction, history: History) -> str:
+    """The amount and the last 24 hours: `412.00 USD; 5 payments, 1,803.20 USD in 24 h`."""
+    return f"{money(transaction, history)}; {history.count_24h + 1} payments, {spent_24h(transaction, history)}"
+
+
+def usual_behaviour(transaction: Transaction, history: History) -> str:
+    """The same as usual: `35.10 ± 12.30 USD; 2.9 payments, 102.00 USD a day`."""
+    pace = f"{usual_count_a_day(history):.1f} payments"
+    return f"{usual_money(transaction, history)}; {pace}, {usual_spend(transaction, history)}"
+
+
+def _money(minor: float, currency: str) -> str:
+    return f"{_number(minor, currency)} {currency}"
+
+
+def _number(minor: float, currency: str) -> str:
+    return f"{major_units(minor, currency):,.{CURRENCIES[currency]}f}"
