@@ -17,7 +17,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="FRAUDSENSE_", extra="ignore", frozen=True)
 
-    database_url: str = Field("", description="PostgreSQL URL; else the five parts below")
+    database_url: str = Field("", description="PostgreSQL URL; else the five parts below", repr=False)
     database_host: str = Field("127.0.0.1", description="PostgreSQL host")
     database_port: int = Field(5432, description="PostgreSQL port")
     database_user: str = Field("fraudsense", description="PostgreSQL user")
@@ -60,8 +60,9 @@ class Settings(BaseSettings):
         if self.database_url:
             return self.database_url
         password = f":{quote(self.database_password, safe='')}" if self.database_password else ""
-        user = quote(self.database_user, safe="")
-        return f"postgresql://{user}{password}@{self.database_host}:{self.database_port}/{self.database_name}"
+        user, name = quote(self.database_user, safe=""), quote(self.database_name, safe="")
+        host = f"[{self.database_host}]" if ":" in self.database_host else self.database_host
+        return f"postgresql://{user}{password}@{host}:{self.database_port}/{name}"
 
     @cached_property
     def groups(self) -> tuple[str, ...]:
