@@ -40,7 +40,7 @@ decided AS (
 SELECT transaction_id FROM gated
 """  # noqa: S608 - names come from the column tables
 
-RECORDED = "SELECT transaction_id, content_hash FROM transaction_ids WHERE transaction_id = ANY(%s)"
+RECORDED = "SELECT transaction_id, content_hash FROM transaction_ids WHERE transaction_id = ANY(%b)"
 
 REJECT = f"""
 INSERT INTO rejected_messages ({_names(REJECTION)})
@@ -56,7 +56,7 @@ INSERT INTO alerts ({_names(ALERT)}, created_at)
 SELECT {_jsonb(ALERT, "reason")}, clock_timestamp() FROM {_unnest(ALERT)} ORDER BY n
 """  # noqa: S608
 
-UNANNOUNCED = "SELECT * FROM alerts WHERE transaction_id = ANY(%s) AND announced_at IS NULL ORDER BY seq"
+UNANNOUNCED = "SELECT * FROM alerts WHERE transaction_id = ANY(%b) AND announced_at IS NULL ORDER BY seq"
 
 MARK_ANNOUNCED = """
 UPDATE alerts SET announced_at = %s WHERE id IN (
