@@ -75,7 +75,8 @@ def _create(folder: Path) -> None:
         shutil.rmtree(folder)
     version, python = choose_python()
     tell(f"Making the virtual environment with Python {version} ({python})")
-    subprocess.run([python, "-m", "venv", str(folder)], check=True)
+    if subprocess.run([python, "-m", "venv", str(folder)], check=False).returncode:
+        raise CannotBootstrap(f"{python} could not make {folder}: see its message above, then run this again.")
 
 
 def _install_requirements(python: Path, requirements: Path) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from local import processes
 from shared.command_line import UserError
 
 STATE = "state.json"
@@ -70,7 +71,10 @@ def write_private(file: Path, text: str) -> None:
 
 @contextmanager
 def hold(path: Path, setting: str = "FRAUDSENSE_DATA_DIR") -> Iterator[DataFolder]:
-    """Make the folder and keep others out of it. Raises UserError where another process holds it."""
+    """Make the folder, keep others out of it, and end what an interrupted run left behind.
+
+    Raises UserError where another process holds it.
+    """
     folder = DataFolder(path.absolute())
     try:
         folder.path.mkdir(parents=True, exist_ok=True)
@@ -89,6 +93,7 @@ def hold(path: Path, setting: str = "FRAUDSENSE_DATA_DIR") -> Iterator[DataFolde
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
+        processes.sweep(folder.mark, folder.path)
         yield folder
 
 

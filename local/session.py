@@ -37,8 +37,8 @@ def start_services(settings: Settings, folder: DataFolder, supervisor: Superviso
     """Start the services that the user did not give; name -> URL of each. Raises UserError."""
     given = given_urls(settings)
     needed = [name for name in _services_of(settings) if name not in given]
-    services = prepare(needed, folder, tell)
     _require_free_doors(settings)
+    services = prepare(needed, folder, tell)
     tell(f"Starting in {folder.path}: {', '.join(needed) or 'no services, all are given'}")
     supervisor.start(*(part for service in services.values() for part in service.parts))
     return given | {name: service.url for name, service in services.items()}

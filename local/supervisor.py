@@ -53,7 +53,10 @@ class _Running:
 
 @dataclass(slots=True)
 class Supervisor:
-    """`stopping` ends every wait; `tell` receives lines for the user."""
+    """`stopping` ends every wait; `tell` receives lines for the user.
+
+    Use it from the main thread: the kernel ends a part together with the thread that started it.
+    """
 
     folder: DataFolder
     stopping: threading.Event

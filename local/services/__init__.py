@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from local import processes
 from local.data_folder import DataFolder, hold
 from local.services import postgres, rabbitmq, redis
 from local.services.programs import Program, require
@@ -33,8 +32,7 @@ MODULES: dict[str, ServiceModule] = {"database": postgres, "redis": redis, "rabb
 def prepare(
     names: Sequence[str], folder: DataFolder, tell: Callable[[str], None], *, afresh: bool = False
 ) -> dict[str, Service]:
-    """The named services, ready to be started; what an interrupted run left behind is ended first."""
-    processes.sweep(folder.mark, folder.path)
+    """The named services, ready to be started; `afresh` without the data they had. Raises UserError."""
     require([program for name in names for program in MODULES[name].PROGRAMS], tell)
     if afresh:
         for name in ("postgres", "redis", "rabbitmq"):
