@@ -37,6 +37,7 @@ class Settings(BaseSettings):
 
     ingest_port: int = Field(7071, description="Local port of ingest")
     score_port: int = Field(7072, description="Local port of score's health and metrics")
+    score_host: str = Field("127.0.0.1", description="Address that score's health and metrics listen on")
     alerts_port: int = Field(8080, description="Local port of alerts and the dashboard")
     data_dir: Path = Field(Path(".local"), description="Data folder of the local build")
     model_dir: Path = Field(SHIPPED_MODEL, description="Model folder: manifest.json, forest.npz")

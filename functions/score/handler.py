@@ -1,0 +1,157 @@
+"""One batch of messages through score: decode, observe, decide, record, announce."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from functions.score.decode import decode, rejected_message
+from functions.score.fault import Reach, Step, no_fault
+from functions.score.isolation import Parted, isolate
+from functions.score.patience import Patience
+from shared.domain.alert import Alert
+from shared.domain.decision import RejectedMessage, ScoredTransaction
+from shared.domain.errors import FraudSenseError
+from shared.domain.history import History
+from shared.messages.transaction_in import Item
+from shared.ports import AlertAnnouncer, DecisionRecorder, HistoryStore, Scorer
+
+SCORING_FAILED = "scoring_failed"
+UNRECORDABLE = "unrecordable"
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """An item with its decision."""
+
+    item: Item
+    transaction: ScoredTransaction
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a batch.
+
+    `failures` are the errors behind the rejections for which the code is to blame; `newer` are messages for a
+    newer reader, untouched; `unannounced` is why alerts were left to the sweeper, if they were.
+    """
+
+    scored: Sequence[Scored]
+    rejected: Sequence[RejectedMessage]
+    failures: Sequence[tuple[Item, Exception]]
+    recorded_at: datetime
+    announced: Sequence[Alert]
+    unannounced: Exception | None
+    newer: Sequence[bytes]
+
+    @property
+    def poison(self) -> float:
+        """The share of the batch that was rejected, 0 to 1."""
+        every = len(self.scored) + len(self.rejected)
+        return len(self.rejected) / every if every else 0.0
+
+
+def score(
+    messages: Sequence[bytes],
+    *,
+    history: HistoryStore,
+    scorer: Scorer,
+    recorder: DecisionRecorder,
+    announcer: AlertAnnouncer,
+    patience: Patience,
+    now: Callable[[], datetime],
+    reach: Reach = no_fault,
+) -> Outcome:
+    """Score and record every readable transaction of `messages`; harmless to repeat.
+
+    Raises HistoryUnavailable or DatabaseUnavailable where waiting did not help; nothing is lost by repeating it.
+    """
+    reach(Step.DECODE)
+    received = decode(messages, now=now())
+    reach(Step.OBSERVE)
+    observed = isolate(received.items, lambda items: observe(items, history, patience))
+    reach(Step.DECIDE)
+    decided = isolate(observed.done, lambda pasts: decide(pasts, scorer))
+    failures = [*observed.failed, *((item, error) for (item, _), error in decided.failed)]
+    rejected = [*received.rejected, *(_quarantined(SCORING_FAILED, *failure) for failure in failures)]
+    reach(Step.RECORD)
+    recorded, rejected = record(decided.done, rejected, recorder, patience)
+    failures += [(scored.item, error) for scored, error in recorded.failed]
+    recorded_at = now()
+    reach(Step.ANNOUNCE)
+    announced, unannounced = announce(recorded.done, recorder, announcer)
+    reach(Step.MARK)
+    unannounced = mark(announced, recorder, now()) or unannounced
+    return Outcome(recorded.done, rejected, failures, recorded_at, announced, unannounced, received.newer)
+
+
+def observe(items: Sequence[Item], history: HistoryStore, patience: Patience) -> list[tuple[Item, History]]:
+    """Each item with its account's past."""
+    transactions = [item.transaction for item in items]
+    histories = patience.wait_for("redis", lambda: history.observe(transactions))
+    return list(zip(items, histories, strict=True))
+
+
+def decide(pasts: Sequence[tuple[Item, History]], scorer: Scorer) -> list[Scored]:
+    """Each item with its decision."""
+    decisions = scorer.decide([item.transaction for item, _ in pasts], [history for _, history in pasts])
+    return [
+        Scored(
+            item,
+            ScoredTransaction(item.transaction, decision, item.payload, item.content_hash, item.received_at),
+        )
+        for (item, _), decision in zip(pasts, decisions, strict=True)
+    ]
+
+
+def record(
+    scored: Sequence[Scored], rejected: list[RejectedMessage], recorder: DecisionRecorder, patience: Patience
+) -> tuple[Parted[Scored, Scored], list[RejectedMessage]]:
+    """Write everything in one transaction; where items spoil it, the others, and rejections for those.
+
+    The second result is all that was rejected.
+    """
+
+    def write(part: Sequence[Scored], rejections: Sequence[RejectedMessage]) -> Sequence[Scored]:
+        patience.wait_for("postgres", lambda: recorder.record([each.transaction for each in part], rejections))
+        return part
+
+    try:
+        return Parted(done=list(write(scored, rejected))), rejected
+    except FraudSenseError:
+        raise
+    except Exception:  # noqa: BLE001 - the items to blame are found, quarantined and counted
+        parted = isolate(scored, lambda part: write(part, ()))
+        rejected = [*rejected, *(_quarantined(UNRECORDABLE, each.item, error) for each, error in parted.failed)]
+        write((), rejected)
+        return parted, rejected
+
+
+def announce(
+    scored: Sequence[Scored], recorder: DecisionRecorder, announcer: AlertAnnouncer
+) -> tuple[Sequence[Alert], Exception | None]:
+    """Publish the batch's alerts that nobody announced yet; those published, and why not where they were not."""
+    alarming = [each.item.transaction.transaction_id for each in scored if each.transaction.decision.raises_alert]
+    if not alarming:
+        return (), None
+    try:
+        alerts = recorder.unannounced(alarming)
+        announcer.announce(alerts)
+    except Exception as error:  # noqa: BLE001 - the batch is recorded; the caller counts this and the sweeper announces
+        return (), error
+    return alerts, None
+
+
+def mark(alerts: Sequence[Alert], recorder: DecisionRecorder, at: datetime) -> Exception | None:
+    """Note that these were announced; why not where that failed, and the sweeper announces them once more."""
+    if not alerts:
+        return None
+    try:
+        recorder.mark_announced(alerts, at)
+    except Exception as error:  # noqa: BLE001 - the batch is recorded and announced; the caller logs it
+        return error
+    return None
+
+
+def _quarantined(reason: str, item: Item, error: Exception) -> RejectedMessage:
+    detail = f"{type(error).__name__}: {error}"
+    return rejected_message(reason, detail, item.payload, item.transaction.transaction_id)

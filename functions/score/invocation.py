@@ -1,0 +1,103 @@
+"""One invocation by the host: pause while poisoned, score, tell, settle."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from threading import Lock
+
+from functions.score.fault import Reach, no_fault
+from functions.score.handler import Outcome, score
+from functions.score.health import Health
+from functions.score.patience import Patience
+from functions.score.poison import PoisonLimits, PoisonWatch
+from functions.score.put_back import PutBack
+from functions.score.telling import tell
+from shared.domain.errors import DatabaseUnavailable, HistoryUnavailable, NewerEnvelope
+from shared.ports import AlertAnnouncer, DecisionRecorder, HistoryStore, Scorer
+from shared.telemetry.logs import Event, log
+
+NEWER_PAUSE = timedelta(seconds=5)
+"""A newer reader may take the envelope meanwhile; without a pause it would circle at full speed."""
+
+logger = logging.getLogger(__name__)
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What an invocation works with."""
+
+    history: HistoryStore
+    scorer: Scorer
+    recorder: DecisionRecorder
+    announcer: AlertAnnouncer
+    put_back: PutBack
+    health: Health
+    retry_budget: timedelta
+    poison_limits: PoisonLimits
+    poison_pause: timedelta
+    reach: Reach = no_fault
+    now: Callable[[], datetime] = _utc_now
+    sleep: Callable[[float], object] = time.sleep
+
+
+class Invocations:
+    """The function behind the trigger, with what it remembers between invocations. Safe for threads."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._turn = Lock()
+        self._watch = PoisonWatch(parts.poison_limits)
+
+    def run(self, messages: Sequence[bytes]) -> Outcome | None:
+        """Score these messages; None where they were put back because a service stayed away.
+
+        Whatever it raises makes the host deliver the messages again.
+        """
+        self._pause_while_poisoned()
+        parts, began = self._parts, time.monotonic()
+        try:
+            outcome = self._score(messages)
+        except (HistoryUnavailable, DatabaseUnavailable) as error:
+            parts.put_back(messages, error)
+            return None
+        tell(outcome, timedelta(seconds=time.monotonic() - began))
+        self._watch_poison(outcome, len(messages) - len(outcome.newer))
+        if outcome.newer:
+            parts.sleep(NEWER_PAUSE.total_seconds())
+            parts.put_back(outcome.newer, NewerEnvelope())
+        return outcome
+
+    def _score(self, messages: Sequence[bytes]) -> Outcome:
+        parts = self._parts
+        return score(
+            messages,
+            history=parts.history,
+            scorer=parts.scorer,
+            recorder=parts.recorder,
+            announcer=parts.announcer,
+            patience=Patience(parts.retry_budget, sleep=parts.sleep),
+            now=parts.now,
+            reach=parts.reach,
+        )
+
+    def _pause_while_poisoned(self) -> None:
+        """One pause before each batch, as long as the watch says so: the next batch shows whether it goes on."""
+        if not self._watch.paused:
+            return
+        share = f"{self._watch.share:.0%}"
+        reason = f"paused: {share} of the last messages were rejected, so the code is wrong, not the data"
+        self._parts.health.pause(reason)
+        log(logger, logging.ERROR, Event.POISON_PAUSE, reason)
+        self._parts.sleep(self._parts.poison_pause.total_seconds())
+
+    def _watch_poison(self, outcome: Outcome, messages: int) -> None:
+        with self._turn:
+            self._watch = self._watch.after([outcome.poison] * messages)
+            if not self._watch.paused:
+                self._parts.health.pause("")

@@ -1,0 +1,76 @@
+"""Waiting, inside the invocation, for a service that is away."""
+
+import logging
+import random
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TypeVar
+
+from shared.domain.errors import DatabaseUnavailable, HistoryUnavailable
+from shared.telemetry import metrics
+from shared.telemetry.logs import Event, log
+
+FIRST_WAIT = timedelta(milliseconds=200)
+LONGEST_WAIT = timedelta(seconds=10)
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+def next_wait(failures: int, *, left: timedelta, jitter: float) -> timedelta | None:
+    """How long to wait after so many failures in a row, or None where nothing is left of the budget.
+
+    Doubles from FIRST_WAIT to LONGEST_WAIT; `jitter` in [0, 1] takes up to half off, so that scorers spread out.
+    """
+    if left <= timedelta(0):
+        return None
+    doubled: timedelta = FIRST_WAIT * 2 ** min(failures - 1, 16)
+    return min(min(doubled, LONGEST_WAIT) * (1 - jitter / 2), left)
+
+
+class Patience:
+    """The waits of one invocation, which share one budget."""
+
+    def __init__(
+        self,
+        budget: timedelta,
+        *,
+        sleep: Callable[[float], object] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._deadline = clock() + budget.total_seconds()
+        self._sleep = sleep
+        self._clock = clock
+        self._jitter = jitter
+
+    def wait_for(self, service: str, call: Callable[[], T]) -> T:
+        """The call's result, tried again while its service is away.
+
+        Raises HistoryUnavailable or DatabaseUnavailable once the budget is used up; other errors at once.
+        """
+        failures = 0
+        while True:
+            try:
+                result = call()
+            except (HistoryUnavailable, DatabaseUnavailable) as error:
+                failures += 1
+                wait = next_wait(failures, left=self._left(), jitter=self._jitter())
+                if wait is None:
+                    raise
+                _note_wait(service, failures, error)
+                self._sleep(wait.total_seconds())
+            else:
+                if failures:
+                    log(logger, logging.INFO, Event.SERVICE_BACK, service=service)
+                return result
+
+    def _left(self) -> timedelta:
+        return timedelta(seconds=self._deadline - self._clock())
+
+
+def _note_wait(service: str, failures: int, error: Exception) -> None:
+    metrics.count(metrics.RETRIES, service=service)
+    if failures == 1:
+        log(logger, logging.WARNING, Event.SERVICE_AWAY, str(error), service=service)

@@ -1,0 +1,76 @@
+"""What operators see of a batch: metrics and log lines."""
+
+import logging
+from collections import Counter
+from datetime import timedelta
+
+from functions.score.handler import Outcome
+from shared.domain.alert import Alert
+from shared.domain.decision import RejectedMessage
+from shared.messages.transaction_in import Item
+from shared.telemetry import metrics
+from shared.telemetry.logs import Event, log
+
+logger = logging.getLogger(__name__)
+
+
+def tell(outcome: Outcome, took: timedelta) -> None:
+    """Count and log one batch."""
+    metrics.observe(metrics.BATCH, took.total_seconds())
+    for label, number in Counter(each.transaction.decision.label for each in outcome.scored).items():
+        metrics.count(metrics.PROCESSED, number, risk_label=str(label))
+    for each in outcome.scored:
+        waited = outcome.recorded_at - each.item.received_at
+        metrics.observe(metrics.PROCESSING, max(0.0, waited.total_seconds()))
+    for message in outcome.rejected:
+        _tell_rejected(message)
+    for item, error in outcome.failures:
+        _tell_failure(item, error)
+    _tell_alerts(outcome)
+
+
+def trace_id(item: Item) -> str | None:
+    """The trace id of a W3C trace context, or None."""
+    return item.traceparent.split("-")[1] if item.traceparent else None
+
+
+def _tell_rejected(message: RejectedMessage) -> None:
+    metrics.count(metrics.REJECTED, reason=message.reason)
+    log(
+        logger,
+        logging.WARNING,
+        Event.TRANSACTION_REJECTED,
+        message.detail,
+        transaction_id=message.transaction_id,
+        reason=message.reason,
+    )
+
+
+def _tell_failure(item: Item, error: Exception) -> None:
+    ids = {"transaction_id": item.transaction.transaction_id, "account_id": item.transaction.account_id}
+    extra = {"event": str(Event.UNEXPECTED_ERROR), "trace_id": trace_id(item), **ids}
+    logger.error("The code failed for this transaction.", exc_info=error, extra=extra)
+
+
+def _tell_alerts(outcome: Outcome) -> None:
+    if outcome.announced:
+        metrics.count(metrics.ALERTS_CREATED, len(outcome.announced))
+    traces = {each.item.transaction.transaction_id: trace_id(each.item) for each in outcome.scored}
+    for alert in outcome.announced:
+        _tell_alert(alert, traces.get(alert.transaction_id))
+    if outcome.unannounced is not None:
+        extra = {"event": str(Event.ANNOUNCEMENT_FAILED)}
+        logger.warning("The sweeper will announce this batch's alerts.", exc_info=outcome.unannounced, extra=extra)
+
+
+def _tell_alert(alert: Alert, trace: str | None) -> None:
+    log(
+        logger,
+        logging.INFO,
+        Event.ALERT_ANNOUNCED,
+        trace_id=trace,
+        transaction_id=alert.transaction_id,
+        account_id=alert.account_id,
+        seq=alert.seq,
+        risk=alert.risk,
+    )

@@ -1,0 +1,66 @@
+"""Score's wiring: settings to real adapters; nothing connects before it is needed."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from threading import Lock
+from typing import TypeVar
+
+from functions.score.fault import fault
+from functions.score.health import Health
+from functions.score.invocation import Parts
+from functions.score.poison import PoisonLimits
+from functions.score.put_back import PutBack, keep_locked, republish_with
+from ml.forest import load_scorer
+from shared.broker.selection import publisher_for
+from shared.database.recorder import PostgresRecorder
+from shared.feature_store.redis_history import RedisHistory, connect
+from shared.live_feed import RedisAnnouncer
+from shared.ports import Scorer
+from shared.settings import Settings
+from shared.telemetry.metrics import configure_metrics
+
+T = TypeVar("T")
+
+
+def scorer_for(settings: Settings) -> Scorer:
+    """The model of the settings' folder; raises ModelInvalid, and then score does not start."""
+    return load_scorer(settings.model_dir)
+
+
+def wire(settings: Settings, scorer: Scorer) -> Parts:
+    """Score as the settings say."""
+    configure_metrics("score")
+    redis = connect(settings.redis_url)
+    history, recorder = RedisHistory(redis), PostgresRecorder(settings.postgres_url)
+    return Parts(
+        history=history,
+        scorer=scorer,
+        recorder=recorder,
+        announcer=RedisAnnouncer(redis),
+        put_back=_put_back(settings),
+        health=Health({"redis": history.check, "postgres": recorder.check}),
+        retry_budget=timedelta(seconds=settings.retry_budget_seconds),
+        poison_limits=PoisonLimits(settings.poison_window, settings.poison_minimum, settings.poison_share),
+        poison_pause=timedelta(seconds=settings.poison_pause_seconds),
+        reach=fault(settings.fault),
+    )
+
+
+def once(make: Callable[[], T]) -> Callable[[], T]:
+    """`make()` at the first call, whichever thread comes first; the same result ever after."""
+    turn, made = Lock(), list[T]()
+
+    def get() -> T:
+        with turn:
+            if not made:
+                made.append(make())
+            return made[0]
+
+    return get
+
+
+def _put_back(settings: Settings) -> PutBack:
+    if settings.broker == "servicebus":
+        return keep_locked
+    return republish_with(partial(publisher_for, settings))
