@@ -15,7 +15,8 @@ from shared.telemetry.logs import Event, log
 
 REQUEUE_COUNT_HEADER = "x-ms-rabbitmq-requeuecount"
 MAX_RUNS = 5
-CONNECT_TIMEOUT = timedelta(seconds=10)
+CONNECT_TIMEOUT = timedelta(seconds=5)
+CONFIRM_TIMEOUT = timedelta(seconds=10)
 RECONNECT_PAUSE = timedelta(seconds=1)
 HEARTBEAT_SECONDS = 20
 
@@ -112,7 +113,9 @@ class RabbitMQTrigger:
                 await message.ack()
             case Republish(count):
                 message.headers[REQUEUE_COUNT_HEADER] = count
-                await channel.default_exchange.publish(message, self._queue_name)
+                await channel.default_exchange.publish(
+                    message, self._queue_name, timeout=CONFIRM_TIMEOUT.total_seconds()
+                )
                 await message.ack()
             case DeadLetter():
                 await message.reject(requeue=False)
