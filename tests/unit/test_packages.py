@@ -1,0 +1,95 @@
+"""Each package asked for is named in requirements.in (or a file it includes) and really used."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PRODUCT = ("function_app.py", "functions", "shared", "ml", "local")
+TESTS = ("tests",)
+
+USED_NOW = [
+    ("azure-functions", "azure.functions", PRODUCT),
+    ("fastapi", "fastapi", PRODUCT),
+    ("sqlalchemy", "sqlalchemy", PRODUCT),
+    ("psycopg[binary]", "psycopg", PRODUCT),
+    ("redis", "redis", PRODUCT),
+    ("scikit-learn", "sklearn", PRODUCT),
+    ("numpy", "numpy", PRODUCT),
+    ("joblib", "joblib", PRODUCT),
+    ("pytest", "pytest", TESTS),
+]
+USED_LATER = [
+    ("azure-servicebus", "azure.servicebus", "the Service Bus publisher comes with the cloud broker"),
+    ("azure-identity", "azure.identity", "comes with sign-in to Azure services"),
+    ("opencensus-ext-azure", "opencensus.ext.azure", "comes with the choice of telemetry exporters"),
+]
+
+
+def requirements(path: Path) -> Iterator[str]:
+    """Names with extras, as written, of a requirements file and those it includes."""
+    for line in path.read_text().splitlines():
+        if included := re.match(r"-r\s+(\S+)", line):
+            yield from requirements(path.parent / included[1])
+        elif named := re.match(r"[A-Za-z0-9._-]+(\[[^\]]*\])?", line):
+            yield named[0].lower()
+
+
+def packages(names: Iterator[str]) -> set[str]:
+    """Each requirement with and without its extras."""
+    return {form for name in names for form in (name, name.split("[")[0])}
+
+
+def imported(places: tuple[str, ...]) -> set[str]:
+    """Every module imported in these places, with its parents."""
+    modules = {
+        module
+        for place in places
+        for path in ([ROOT / place] if place.endswith(".py") else (ROOT / place).rglob("*.py"))
+        for module in _imports(path.read_text())
+    }
+    return {module.rsplit(".", cut)[0] for module in modules for cut in range(module.count(".") + 1)}
+
+
+def _imports(source: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("package", [package for package, *_ in [*USED_NOW, *USED_LATER]])
+def test_the_package_is_required(package: str) -> None:
+    assert package in packages(requirements(ROOT / "requirements.in"))
+
+
+@pytest.mark.parametrize(("package", "module", "places"), USED_NOW)
+def test_the_package_is_used(package: str, module: str, places: tuple[str, ...]) -> None:
+    assert module in imported(places), f"{package} is required but nobody imports {module}"
+
+
+@pytest.mark.parametrize(
+    ("package", "module"),
+    [
+        pytest.param(package, module, marks=pytest.mark.xfail(reason=reason, strict=True))
+        for package, module, reason in USED_LATER
+    ],
+)
+def test_the_package_is_used_later(package: str, module: str) -> None:
+    assert module in imported(PRODUCT), f"{package} is required but nobody imports {module}"
+
+
+@pytest.mark.parametrize(("package", "_module", "_places"), USED_NOW)
+def test_the_package_is_pinned_with_hashes(package: str, _module: str, _places: object) -> None:
+    name = package.split("[", maxsplit=1)[0]
+    pinned = re.findall(
+        rf"^{re.escape(name)}(?:\[\w+\])?==\S+[^\n]*\\\n    --hash=sha256:",
+        (ROOT / "requirements.txt").read_text(),
+        re.MULTILINE | re.IGNORECASE,
+    )
+    assert pinned
