@@ -2,14 +2,16 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
+import psycopg
 import pytest
 
 from shared.messages.envelope import decode_envelope
 from tests.builders import a_posted_transaction
 from tests.contract.brokers import rabbitmq_broker
-from tests.contract.worker_harness import http_request, run_worker
+from tests.contract.worker_harness import Answer, http_request, rabbitmq_message, run_worker, service_bus_batch
 
 pytestmark = pytest.mark.skipif(
     sys.version_info < (3, 13),
@@ -20,6 +22,25 @@ HTTP_BINDINGS = [
     {"direction": "IN", "type": "httpTrigger", "name": "req", "authLevel": "ANONYMOUS", "route": "{*route}"},
     {"direction": "OUT", "type": "http", "name": "$return"},
 ]
+QUEUE_BINDINGS: Mapping[str, Mapping[str, object]] = {
+    "rabbitmq": {
+        "direction": "IN",
+        "type": "rabbitMQTrigger",
+        "name": "message",
+        "dataType": "BINARY",
+        "queueName": "transactions",
+        "connectionStringSetting": "FRAUDSENSE_RABBITMQ_URL",
+    },
+    "servicebus": {
+        "direction": "IN",
+        "type": "serviceBusTrigger",
+        "name": "messages",
+        "queueName": "transactions",
+        "connection": "FRAUDSENSE_SERVICEBUS_CONNECTION",
+        "cardinality": "MANY",
+    },
+}
+GARBAGE = b"\xff\x00 not an envelope"
 
 
 @pytest.fixture
@@ -30,7 +51,31 @@ def environment(services, database_url: str, redis_url: str, queue_name: str) ->
         "FRAUDSENSE_REDIS_URL": redis_url,
         "FRAUDSENSE_DATABASE_URL": database_url,
         "FRAUDSENSE_QUEUE_NAME": queue_name,
+        "FRAUDSENSE_SCORE_PORT": "0",
     }
+
+
+def an_envelope(transaction_id: str) -> bytes:
+    posted = a_posted_transaction(transaction_id=transaction_id)
+    return json.dumps({"v": 1, "items": [{"transaction": posted}]}).encode()
+
+
+def scored(database_url: str, transaction_ids: list[str]) -> list[str]:
+    """Those of the ids that are recorded and scored."""
+    with psycopg.connect(database_url) as database:
+        rows = database.execute(
+            "SELECT transaction_id FROM transactions JOIN scores USING (transaction_id)"
+            " WHERE transaction_id = ANY(%s) ORDER BY transaction_id",
+            [transaction_ids],
+        )
+        return [row[0] for row in rows]
+
+
+def quarantined(database_url: str, body: bytes) -> int:
+    with psycopg.connect(database_url) as database:
+        row = database.execute("SELECT count(*) FROM rejected_messages WHERE body = %s", [body]).fetchone()
+        assert row
+        return int(row[0])
 
 
 def test_ingest_alone_is_one_anonymous_http_function_on_every_path() -> None:
@@ -69,3 +114,54 @@ def test_a_bad_post_is_answered_with_a_problem_document(environment: dict[str, s
     (answer,) = outcome.answers[0]
     assert answer.status == 422
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("broker", ["rabbitmq", "servicebus"])
+def test_score_alone_is_one_queue_function_of_the_chosen_broker(broker: str) -> None:
+    outcome = run_worker({"FRAUDSENSE_FUNCTIONS": "score", "FRAUDSENSE_BROKER": broker})
+
+    assert outcome.error is None
+    assert outcome.bindings == {"score": [QUEUE_BINDINGS[broker]]}
+    assert not outcome.modules & {"fastapi", "sklearn", "scipy", "functions.ingest"}
+
+
+def test_both_groups_are_indexed_together() -> None:
+    outcome = run_worker({"FRAUDSENSE_FUNCTIONS": "ingest,score", "FRAUDSENSE_BROKER": "rabbitmq"})
+
+    assert outcome.error is None
+    assert outcome.bindings == {"ingest": HTTP_BINDINGS, "score": [QUEUE_BINDINGS["rabbitmq"]]}
+
+
+def test_rabbitmq_messages_are_scored_and_poison_between_them_is_quarantined_whole(
+    environment: dict[str, str], database_url: str
+) -> None:
+    bodies = [an_envelope("r-1"), GARBAGE + b"1", an_envelope("r-2")]
+
+    outcome = run_worker(
+        environment | {"FRAUDSENSE_FUNCTIONS": "score"}, *[[rabbitmq_message("message", body)] for body in bodies]
+    )
+
+    assert outcome.answers == [[Answer()]] * 3
+    assert scored(database_url, ["r-1", "r-2"]) == ["r-1", "r-2"]
+    assert quarantined(database_url, GARBAGE + b"1") == 1
+
+
+def test_a_service_bus_batch_is_scored_around_the_poison_in_it(
+    environment: dict[str, str], database_url: str
+) -> None:
+    batch = service_bus_batch("messages", [an_envelope("s-1"), GARBAGE + b"2", an_envelope("s-2")])
+
+    outcome = run_worker(
+        environment | {"FRAUDSENSE_FUNCTIONS": "score", "FRAUDSENSE_BROKER": "servicebus"}, [batch]
+    )
+
+    assert outcome.answers == [[Answer()]]
+    assert scored(database_url, ["s-1", "s-2"]) == ["s-1", "s-2"]
+    assert quarantined(database_url, GARBAGE + b"2") == 1
+
+
+def test_a_model_that_was_altered_fails_the_indexing(tmp_path) -> None:
+    outcome = run_worker({"FRAUDSENSE_FUNCTIONS": "score", "FRAUDSENSE_MODEL_DIR": str(tmp_path)})
+
+    assert outcome.error is not None
+    assert "ModelInvalid" in outcome.error
