@@ -31,6 +31,14 @@ def recorder(database_url, connection):
     recorder.close()
 
 
+@pytest.fixture
+def writer(database_url, connection):
+    """Another session: has written the id `a`, with content of its own, and not committed."""
+    with psycopg.connect(database_url) as writer:
+        writer.execute("INSERT INTO transaction_ids VALUES ('a', %s, 'other')", [NOON])
+        yield writer
+
+
 def partitions(connection) -> list[str]:
     query = "SELECT relid::text FROM pg_partition_tree('transactions') WHERE level = 1 ORDER BY 1"
     return [name for (name,) in connection.execute(query)]
@@ -89,6 +97,48 @@ class TestMonths:
         query = "SELECT count(*) FROM pg_indexes WHERE tablename = %s"
         for table in ("transactions", "transactions_2026_01"):
             assert connection.execute(query, [table]).fetchone() == (2,)
+
+
+class TestWaiting:
+    """A recorder that waits for another writer of the same id."""
+
+    def wait_until_blocked(self, connection) -> int:
+        """The process id of the recorder's session."""
+        query = (
+            "SELECT pid FROM pg_stat_activity"
+            " WHERE datname = current_database() AND application_name = 'fraudsense' AND wait_event_type = 'Lock'"
+        )
+        while not (row := connection.execute(query).fetchone()):
+            pass
+        return row[0]
+
+    def test_what_the_other_committed_meanwhile_makes_it_an_id_conflict(self, recorder, writer, connection):
+        with ThreadPoolExecutor(1) as pool:
+            recording = pool.submit(recorder.record, a_batch("a", "b"), [])
+            self.wait_until_blocked(connection)
+            writer.commit()
+            recording.result()
+        assert connection.execute("SELECT transaction_id FROM scores").fetchall() == [("b",)]
+        assert connection.execute("SELECT reason FROM rejected_messages").fetchall() == [("id_conflict",)]
+
+    def test_what_the_other_rolled_back_is_recorded(self, recorder, writer, connection):
+        with ThreadPoolExecutor(1) as pool:
+            recording = pool.submit(recorder.record, a_batch("a"), [])
+            self.wait_until_blocked(connection)
+            writer.rollback()
+            recording.result()
+        assert count(connection, "scores") == 1
+
+    def test_a_connection_lost_within_the_batch_records_nothing(self, recorder, writer, connection):
+        with ThreadPoolExecutor(1) as pool:
+            recording = pool.submit(recorder.record, a_batch("a", "b"), [])
+            connection.execute("SELECT pg_terminate_backend(%s)", [self.wait_until_blocked(connection)])
+            with pytest.raises(DatabaseUnavailable):
+                recording.result()
+        writer.rollback()
+        assert count(connection, "transactions") == 0
+        recorder.record(a_batch("a", "b"), [])
+        assert count(connection, "transactions") == 2
 
 
 class TestTrouble:
