@@ -1,0 +1,168 @@
+"""One batch through score, over ports in memory."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+
+from functions.score.fault import InjectedFault, Step, fault
+from shared.domain.decision import RejectedMessage, RiskLabel, ScoredTransaction
+from shared.domain.errors import DatabaseUnavailable, HistoryUnavailable
+from shared.testing.recorder import MemoryRecorder
+from tests.builders import a_posted_transaction
+from tests.scoring import NOW, Bench, StubScorer, an_envelope, posted_in_a_row
+
+GARBAGE = b"\xff\x00 not an envelope"
+
+
+def test_a_transaction_is_recorded_with_its_decision() -> None:
+    bench = Bench()
+    outcome = bench.score(an_envelope(a_posted_transaction(transaction_id="t", amount="25.00")))
+    recorded = bench.recorder.recorded["t"]
+    assert recorded.decision.label is RiskLabel.LOW
+    assert recorded.transaction.account_id == "acct-1"
+    assert b'"amount":"25"' in recorded.payload
+    assert (outcome.recorded_at, outcome.announced, outcome.poison) == (NOW, (), 0.0)
+
+
+def test_a_high_risk_is_announced_once_and_marked() -> None:
+    bench = Bench()
+    outcome = bench.score(an_envelope(a_posted_transaction(transaction_id="t", amount=5000)))
+    assert [alert.transaction_id for alert in bench.announcer.announced] == ["t"]
+    assert list(outcome.announced) == bench.announcer.announced
+    assert bench.recorder.unannounced(["t"]) == []
+
+
+def test_a_redelivered_message_changes_nothing() -> None:
+    bench = Bench()
+    message = an_envelope(*posted_in_a_row(3, amount=5000))
+    bench.score(message)
+    recorded, first_histories = dict(bench.recorder.recorded), list(bench.scorer.seen)
+    bench.score(message)
+    assert bench.recorder.recorded == recorded
+    assert bench.scorer.seen[3:] == first_histories
+    assert len(bench.announcer.announced) == 3
+    assert bench.recorder.rejected == {}
+
+
+def test_transactions_of_one_batch_see_those_before_them() -> None:
+    bench = Bench()
+    bench.score(an_envelope(*posted_in_a_row(2)), an_envelope(a_posted_transaction(transaction_id="t2")))
+    assert [history.count_5min for history in bench.scorer.seen] == [0, 1, 2]
+
+
+def test_poison_next_to_good_messages_is_quarantined_whole() -> None:
+    bench = Bench()
+    outcome = bench.score(an_envelope(*posted_in_a_row(2)), GARBAGE)
+    assert set(bench.recorder.recorded) == {"t0", "t1"}
+    assert [(each.reason, each.body) for each in outcome.rejected] == [("unreadable", GARBAGE)]
+    assert outcome.poison == pytest.approx(1 / 3)
+
+
+def test_an_invalid_item_is_quarantined_under_its_id() -> None:
+    bench = Bench()
+    bench.score(an_envelope(*posted_in_a_row(1), a_posted_transaction(transaction_id="bad", currency="QQQ")))
+    assert set(bench.recorder.recorded) == {"t0"}
+    assert bench.rejections == {"bad": "unknown_currency"}
+
+
+def test_one_item_of_a_hundred_that_makes_a_rule_raise_is_quarantined_alone() -> None:
+    bench = Bench(scorer=StubScorer("t41"))
+    outcome = bench.score(an_envelope(*posted_in_a_row(100)))
+    assert len(bench.recorder.recorded) == 99
+    assert bench.rejections == {"t41": "scoring_failed"}
+    assert [type(error).__name__ for _, error in outcome.failures] == ["UnevenRule"]
+
+
+def test_an_item_that_only_the_database_refuses_does_not_block_the_others() -> None:
+    class Refusing(MemoryRecorder):
+        def record(self, scored: Sequence[ScoredTransaction], rejected: Sequence[RejectedMessage]) -> None:
+            if any(each.transaction.transaction_id == "t5" for each in scored):
+                raise ValueError("a byte that the column does not take")
+            super().record(scored, rejected)
+
+    bench = Bench(recorder=Refusing())
+    outcome = bench.score(an_envelope(*posted_in_a_row(10)), GARBAGE)
+    assert len(bench.recorder.recorded) == 9
+    assert bench.rejections == {"t5": "unrecordable", None: "unreadable"}
+    assert {each.reason for each in outcome.rejected} == {"unrecordable", "unreadable"}
+
+
+def test_the_same_id_with_other_content_is_a_conflict_and_the_first_stands() -> None:
+    bench = Bench()
+    bench.score(an_envelope(a_posted_transaction(transaction_id="t", amount=1)))
+    bench.score(an_envelope(a_posted_transaction(transaction_id="t", amount=2)))
+    assert bench.recorder.recorded["t"].transaction.amount == 1
+    assert bench.rejections == {"t": "id_conflict"}
+
+
+def test_an_alert_that_the_feed_does_not_take_is_left_to_the_sweeper() -> None:
+    bench = Bench()
+    bench.announcer.available = False
+    outcome = bench.score(an_envelope(a_posted_transaction(transaction_id="t", amount=5000)))
+    assert type(outcome.unannounced).__name__ == "FeedUnavailable"
+    assert [alert.transaction_id for alert in bench.recorder.unannounced(["t"])] == ["t"]
+
+
+def test_a_card_number_is_masked_in_quarantine() -> None:
+    bench = Bench()
+    bench.score(
+        b'{"v": 1, "items": "4111 1111 1111 1111"}', an_envelope(a_posted_transaction(note="4111111111111111"))
+    )
+    bodies = b"".join(each.message.body for each in bench.recorder.rejected.values())
+    assert len(bench.recorder.rejected) == 2
+    assert b"1111" not in bodies
+
+
+def test_a_message_larger_than_any_envelope_is_quarantined_in_part() -> None:
+    bench = Bench()
+    outcome = bench.score(b"x" * 1_000_000)
+    assert len(outcome.rejected[0].body) == 192 * 1024
+
+
+def test_an_envelope_of_a_newer_version_is_left_alone() -> None:
+    bench = Bench()
+    newer = an_envelope(v=2)
+    outcome = bench.score(newer, an_envelope())
+    assert outcome.newer == [newer]
+    assert (len(bench.recorder.recorded), bench.recorder.rejected) == (1, {})
+
+
+def test_without_history_nothing_is_scored() -> None:
+    bench = Bench()
+    bench.history.away = True
+    with pytest.raises(HistoryUnavailable):
+        bench.score(an_envelope())
+    assert bench.recorder.recorded == {}
+
+
+def test_without_its_books_nothing_is_announced() -> None:
+    bench = Bench()
+    bench.recorder.away = True
+    with pytest.raises(DatabaseUnavailable):
+        bench.score(an_envelope(a_posted_transaction(amount=5000)))
+    assert bench.announcer.announced == []
+
+
+@pytest.mark.parametrize("step", Step)
+def test_after_a_fault_before_any_step_a_redelivery_completes_the_batch(step: Step) -> None:
+    bench = Bench(reach=fault(f"{step}:raise"))
+    message = an_envelope(*posted_in_a_row(3, amount=5000))
+    with pytest.raises(InjectedFault):
+        bench.score(message)
+    bench.score(message)
+    assert set(bench.recorder.recorded) == {"t0", "t1", "t2"}
+    assert [history.count_5min for history in bench.scorer.seen[-3:]] == [0, 1, 2]
+    assert {alert.transaction_id for alert in bench.announcer.announced} == {"t0", "t1", "t2"}
+    assert bench.recorder.unannounced(["t0", "t1", "t2"]) == []
+
+
+def test_received_at_in_the_future_counts_as_now() -> None:
+    bench = Bench()
+    late = (NOW + timedelta(hours=1)).isoformat()
+    message = b'{"v":1,"items":[{"transaction":%b,"received_at":"%b"}]}' % (
+        an_envelope().split(b'"transaction": ')[1][:-3],
+        late.encode(),
+    )
+    outcome = bench.score(message)
+    assert [each.item.received_at for each in outcome.scored] == [NOW]
