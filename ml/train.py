@@ -105,9 +105,8 @@ def _manifest(
     risk = risks(calibration, anomalies, window.rule_weight)
     high = band(risk, HIGH_RATE)
     test_risk = risks(calibration, np.array(forest.anomaly(test.features)), test.rule_weight)
-    digest = checksum(as_npz(forest))
-    return Manifest(
-        model_version=f"forest-{days.last:%Y%m%d}-{digest[:8]}",
+    manifest = Manifest(
+        model_version="",
         features=tuple(FEATURES),
         fill_values=tuple(forest.fill.tolist()),
         calibration=curve,
@@ -116,8 +115,11 @@ def _manifest(
         parameters=parameters,
         training_window=days,
         metrics=evaluated(test, test_risk, high.threshold),
-        sha256={FOREST: digest},
+        sha256={FOREST: checksum(as_npz(forest))},
     )
+    # The version covers thresholds and calibration too: the same trees with others decide differently.
+    digest = checksum(manifest.model_dump_json().encode())
+    return manifest.model_copy(update={"model_version": f"forest-{days.last:%Y%m%d}-{digest[:8]}"})
 
 
 def _check(trees: int, max_samples: int) -> None:

@@ -71,7 +71,8 @@ def amount_7d_ratio(transaction: Transaction, history: History) -> float:
 
 def num_tx_24h_ratio(_transaction: Transaction, history: History) -> float:
     """Transactions within 24 hours over the usual number a day, one added to both to calm small numbers."""
-    return (history.count_24h + 1) / (usual_count_a_day(history) + 1)
+    usual = usual_count_a_day(history)
+    return nan if usual is None else (history.count_24h + 1) / (usual + 1)
 
 
 def num_tx_last_1h(_transaction: Transaction, history: History) -> float:

@@ -45,14 +45,9 @@ def usual_amount(history: History) -> UsualAmount | None:
 
 
 def usual_spend_a_day(history: History) -> float | None:
-    """Minor units a day over the last month, at least one usual purchase.
-
-    The account's age is not known: without that floor every new or rarely used card would seem to overspend.
-    """
-    month = history.month
-    if month.count < FEWEST:
-        return None
-    return max(month.total / MONTH_OF_HABIT, month.total / month.count)
+    """Minor units a day, at least one usual purchase: else every rarely used card would seem to overspend."""
+    days, month = _days_of_habit(history), history.month
+    return None if days is None else max(month.total / days, month.total / month.count)
 
 
 def usual_spend_before_week(history: History) -> float | None:
@@ -64,9 +59,21 @@ def usual_spend_before_week(history: History) -> float | None:
     return max(total / (MONTH_DAYS - WEEK_DAYS), total / count)
 
 
-def usual_count_a_day(history: History) -> float:
-    """Transactions a day in this currency over the last month; 0 for an unknown account."""
-    return history.month.count / MONTH_OF_HABIT
+def usual_count_a_day(history: History) -> float | None:
+    """Transactions a day in this currency."""
+    days = _days_of_habit(history)
+    return None if days is None else history.month.count / days
+
+
+def _days_of_habit(history: History) -> float | None:
+    """Days over which the month's totals came about; a day alone is no habit.
+
+    The account's age is not known. Where there is next to nothing before the last week, it is taken as a week old.
+    """
+    month = history.month
+    if month.count - history.week.count >= FEWEST_BEFORE_WEEK:
+        return MONTH_OF_HABIT
+    return WEEK_OF_HABIT if month.count - history.count_24h >= FEWEST else None
 
 
 def _log_variance(month: AmountTotals) -> float:

@@ -128,7 +128,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "velocity_1h",
-        lambda case: case["num_tx_last_1h"] >= 8 and case["num_tx_24h_ratio"] >= 3,
+        lambda case: case["num_tx_last_1h"] >= 8 and not case["num_tx_24h_ratio"] < 3,
         0.4,
         "Far more payments within the hour than usual",
         count_in("1 h"),

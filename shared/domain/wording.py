@@ -37,8 +37,9 @@ def usual_spend(transaction: Transaction, history: History) -> str:
 
 
 def usual_pace(_transaction: Transaction, history: History) -> str:
-    """The usual number of payments: `2.9 a day`."""
-    return f"{usual_count_a_day(history):.1f} a day"
+    """The usual number: `2.9 payments a day`."""
+    usual = usual_count_a_day(history)
+    return UNKNOWN if usual is None else f"{usual:.1f} payments a day"
 
 
 def count_in(window: str) -> Callable[[Transaction, History], str]:
@@ -91,9 +92,9 @@ def behaviour(transaction: Transaction, history: History) -> str:
 
 
 def usual_behaviour(transaction: Transaction, history: History) -> str:
-    """The same as usual: `35.10 ± 12.30 USD; 2.9 payments, 102.00 USD a day`."""
-    pace = f"{usual_count_a_day(history):.1f} payments"
-    return f"{usual_money(transaction, history)}; {pace}, {usual_spend(transaction, history)}"
+    """The same as usual: `35.10 ± 12.30 USD; 2.9 payments a day, 102.00 USD a day`."""
+    past = (transaction, history)
+    return f"{usual_money(*past)}; {usual_pace(*past)}, {usual_spend(*past)}"
 
 
 def _money(minor: float, currency: str) -> str:
