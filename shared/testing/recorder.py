@@ -32,9 +32,10 @@ class MemoryRecorder:
         """See the port."""
         self.check()
         with self._turn:
-            new = {name: each for name, each in first_of_each_id(scored).items() if name not in self.recorded}
+            firsts = first_of_each_id(scored)
+            new = {name: each for name, each in firsts.items() if name not in self.recorded}
             self.recorded |= new
-            hashes = {name: each.content_hash for name, each in self.recorded.items()}
+            hashes = {name: self.recorded[name].content_hash for name in firsts}
             self._reject([*rejected, *id_conflicts(scored, hashes)])
             for each in new.values():
                 if each.decision.raises_alert:
