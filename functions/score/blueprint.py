@@ -90,6 +90,7 @@ def _service_bus(group: func.Blueprint, settings: Settings, run: Run) -> tuple[F
         connection="FRAUDSENSE_SERVICEBUS_CONNECTION",
         queue_name=settings.queue_name,
         cardinality=func.Cardinality.MANY,
+        data_type=func.DataType.BINARY,  # as above
     )
     return score, trigger
 

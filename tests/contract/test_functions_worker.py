@@ -35,6 +35,7 @@ QUEUE_BINDINGS: Mapping[str, Mapping[str, object]] = {
         "direction": "IN",
         "type": "serviceBusTrigger",
         "name": "messages",
+        "dataType": "BINARY",
         "queueName": "transactions",
         "connection": "FRAUDSENSE_SERVICEBUS_CONNECTION",
         "cardinality": "MANY",

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -65,12 +65,12 @@ def http_request(method: str, path: str, body: bytes = b"", **headers: str) -> C
 
 
 def rabbitmq_message(parameter: str, body: bytes) -> Call:
-    """A message of the RabbitMQ trigger with data type binary."""
+    """A message of the RabbitMQ trigger."""
     return Call("score", parameter, ("bytes", body))
 
 
 def service_bus_batch(parameter: str, bodies: Sequence[bytes]) -> Call:
-    """A batch of the Service Bus trigger with cardinality many and data type binary."""
+    """A batch of the Service Bus trigger with cardinality many."""
     metadata = {
         "UserPropertiesArray": [{} for _ in bodies],
         "MessageIdArray": [f"m-{number}" for number, _ in enumerate(bodies)],
@@ -151,13 +151,15 @@ async def _work(rounds: Sequence[Sequence[Call]]) -> Outcome:
     if started.result.status != StatusResult.Success:
         return Outcome(started.result.exception.message, {}, (), frozenset(sys.modules))
     metadata = (await worker.functions_metadata_request(None)).function_metadata_results
+    bindings = {each.name: [json.loads(binding) for binding in each.raw_bindings] for each in metadata}
     ids = {each.name: each.function_id for each in metadata}
     modules = frozenset(sys.modules)
-    answers = [
-        [_answer(each) for each in await asyncio.gather(*(_invoke(worker, ids, call) for call in calls))]
-        for calls in rounds
-    ]
-    bindings = {each.name: [json.loads(binding) for binding in each.raw_bindings] for each in metadata}
+    answers = []
+    for calls in rounds:
+        invocations = [
+            _invoke(worker, ids[call.function], _as_sent(call, bindings[call.function])) for call in calls
+        ]
+        answers.append([_answer(each) for each in await asyncio.gather(*invocations)])
     return Outcome(None, bindings, answers, modules)
 
 
@@ -166,11 +168,22 @@ def _init_request() -> Message:
     return Message(request=request, properties={"host": "127.0.0.1", "protos": PROTOS})
 
 
-async def _invoke(worker: Any, ids: Mapping[str, str], call: Call) -> Message:
+def _as_sent(call: Call, bindings: Sequence[Mapping[str, object]]) -> Call:
+    """The host sends bytes only to bindings with data type binary; others get text, undecodable bytes replaced."""
+    kind, value = call.data
+    if kind == "http" or bindings[0].get("dataType") == "BINARY":
+        return call
+    if kind == "bytes":
+        return replace(call, data=("string", value.decode(errors="replace")))
+    texts = [body.decode(errors="replace") for body in value.bytes]
+    return replace(call, data=("collection_string", SimpleNamespace(string=texts)))
+
+
+async def _invoke(worker: Any, function_id: str, call: Call) -> Message:
     kind, value = call.data
     invocation = Message(
         invocation_id="invocation-1",
-        function_id=ids[call.function],
+        function_id=function_id,
         input_data=[ParameterBinding(name=call.parameter, data=TypedData(**{kind: value}))],
         trigger_metadata={name: TypedData(json=json.dumps(each)) for name, each in call.metadata.items()},
         trace_context=Message(trace_parent="", trace_state="", attributes={}),
