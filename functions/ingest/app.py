@@ -58,6 +58,7 @@ def create_app(parts: Callable[[], Parts]) -> FastAPI:
         title="FraudSense ingest",
         description="Send card transactions; read back what became of them.",
         redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
