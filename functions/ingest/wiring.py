@@ -6,17 +6,13 @@ from datetime import timedelta
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-
 from functions.ingest.parts import Parts, assemble
-from shared.best_effort import TIMEOUT
 from shared.broker.selection import publisher_for
 from shared.database.engine import async_engine
 from shared.database.transactions import TransactionRecords
 from shared.rate_limit import RedisRateLimit
 from shared.receipts import RedisReceipts
+from shared.redis_client import redis_client
 from shared.settings import Settings
 from shared.telemetry.metrics import configure_metrics
 
@@ -34,12 +30,6 @@ def wire(settings: Settings) -> Parts:
         transactions=TransactionRecords(async_engine(settings.postgres_url)),
         publish_queue_size=settings.publish_queue_size,
     )
-
-
-def redis_client(url: str) -> Redis:
-    """A client that gives up early and never repeats: its callers do without Redis instead."""
-    seconds = TIMEOUT.total_seconds()
-    return Redis.from_url(url, socket_timeout=seconds, socket_connect_timeout=seconds, retry=Retry(NoBackoff(), 0))
 
 
 def once_per_loop(make: Callable[[], T]) -> Callable[[], T]:

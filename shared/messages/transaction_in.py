@@ -55,8 +55,8 @@ Latitude = Annotated[float, Field(strict=True, ge=-90, le=90)]
 Longitude = Annotated[float, Field(strict=True, ge=-180, le=180)]
 Amount = Annotated[
     Decimal,
-    BeforeValidator(_amount_form, json_schema_input_type=float | Annotated[str, Field(pattern=_AMOUNT)]),
     Field(gt=0, max_digits=16, decimal_places=4, allow_inf_nan=False),
+    BeforeValidator(_amount_form, json_schema_input_type=float | Annotated[str, Field(pattern=_AMOUNT)]),
 ]
 Currency = Annotated[str, AfterValidator(_known_currency)]
 Timestamp = Annotated[str, StringConstraints(pattern=RFC3339)]

@@ -1,0 +1,117 @@
+"""Card data is found wherever it hides, and nothing else is taken for it."""
+
+import json
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.domain.card_data import (
+    card_number_spans,
+    find_card_data,
+    has_card_number,
+    is_forbidden_name,
+    mask_card_data,
+    mask_card_numbers,
+    passes_luhn,
+)
+
+CARDS = [
+    "4111111111111111", "5500005555555559", "378282246310005", "6011000990139424", "30569309025904", "4222222222222",
+    "6304000000000000000",
+]  # fmt: skip
+
+
+def a_card(length: int, seed: int) -> str:
+    digits = [random.Random(seed + n).randrange(10) for n in range(length - 1)]
+    return "".join(map(str, digits)) + next(str(d) for d in range(10) if passes_luhn([*digits, d]))
+
+
+@pytest.mark.parametrize("card", CARDS)
+def test_known_test_cards_are_found_plain_spaced_and_dashed(card: str) -> None:
+    for separator in ("", " ", "-"):
+        written = separator.join(card[i : i + 4] for i in range(0, len(card), 4))
+        assert has_card_number(f"paid with {written}, thanks")
+
+
+@given(length=st.integers(13, 19), seed=st.integers(0, 10**6), before=st.sampled_from(["", " ", ":", "#", "_", "é "]))
+def test_every_luhn_valid_run_of_13_to_19_digits_is_found(length: int, seed: int, before: str) -> None:
+    assert has_card_number(f"{before}{a_card(length, seed)}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "4111111111111112",
+        "411111111111",
+        "a4111111111111111",
+        "4111111111111111a",
+        "94111111111111111111",
+        "4111  1111  1111  1111",
+        "4111.1111.1111.1111",
+        "1cdcc85d07d3d8605df445c0",
+        "2026-01-15T12:00:00Z",
+        "550e8400-e29b-41d4-a716-446655440000",
+    ],
+)
+def test_what_is_no_card_number_passes(text: str) -> None:
+    assert not has_card_number(text)
+
+
+def test_a_card_number_beside_other_groups_of_digits_is_found() -> None:
+    assert [*card_number_spans("12 4111 1111 1111 1111 99")] != []
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["cvv", "CVV2", "cardCvv", "c_v_v", "cvc", "CVC2", "csc", "pin", "PIN", "cardPin", "pin_block", "track1",
+     "track_2_data", "trackData", "securityCode", "card_security_code", "cardVerificationValue", "ｃｖｖ"],
+)  # fmt: skip
+def test_names_of_security_data_are_forbidden(name: str) -> None:
+    assert is_forbidden_name(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["shipping", "pinned", "spinning", "tracking_id", "trackingNumber", "opinion", "code", "security", "device"]
+)
+def test_names_that_only_resemble_them_are_not(name: str) -> None:
+    assert not is_forbidden_name(name)
+
+
+@pytest.mark.parametrize(
+    ("value", "pointer"),
+    [
+        ({"a": [1, {"b": CARDS[0]}]}, "/a/1/b"),
+        ({"a": {CARDS[0]: 1}}, "/a"),
+        ({f"cvv {CARDS[0]}": 1}, ""),
+        ({"a/b~c": int(CARDS[0])}, "/a~1b~0c"),
+        (CARDS[0], ""),
+        ({"n": float(CARDS[0])}, "/n"),
+        ({"n": -int(CARDS[0])}, "/n"),
+        ({"a": True, "b": None, "c": [1.5]}, None),
+    ],
+)
+def test_the_pointer_names_the_place_and_never_the_number(value: object, pointer: str | None) -> None:
+    assert find_card_data(value) == pointer
+
+
+@given(st.binary(max_size=200))
+def test_masking_keeps_the_length_and_leaves_no_card_number(body: bytes) -> None:
+    masked = mask_card_numbers(body)
+    assert len(masked) == len(body)
+    assert not has_card_number(masked.decode("ascii", "replace"))
+
+
+@given(st.text(max_size=30), st.text(max_size=30), st.sampled_from(CARDS))
+def test_masking_takes_the_number_out_of_any_text(before: str, after: str, card: str) -> None:
+    assert card.encode() not in mask_card_numbers(f"{before} {card} {after}".encode())
+
+
+def test_masking_parsed_json_hides_numbers_keys_and_forbidden_values() -> None:
+    posted = {"note": f"x {CARDS[0]}", "n": int(CARDS[0]), "cvv": "123", "deep": [{CARDS[1]: {"pin": 9}}], "ok": 1.5}
+    masked = mask_card_data(posted)
+    assert find_card_data({k: v for k, v in masked.items() if k in ("note", "n", "ok")}) is None
+    assert masked["cvv"] == "*"
+    assert masked["ok"] == 1.5
+    assert not any(secret in json.dumps(masked) for secret in (CARDS[0], CARDS[1], "123", "9}"))
