@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from aio_pika import DeliveryMode, Message, connect
 from aio_pika.abc import AbstractChannel, AbstractConnection
@@ -14,8 +14,6 @@ from shared.domain.errors import BrokerUnavailable
 
 CONFIRM_TIMEOUT = timedelta(seconds=5)
 HEARTBEAT_SECONDS = 20
-
-Result = TypeVar("Result")
 
 
 def missing_queue(queue_name: str) -> BrokerUnavailable:
