@@ -36,6 +36,11 @@ def configure_logs(component: str, level: str = "INFO") -> None:
         )
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):  # its command line gives them handlers and levels
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+        logger.setLevel(logging.NOTSET)
     for chatty in ("aio_pika", "aiormq", "uvicorn.access", "azure"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
