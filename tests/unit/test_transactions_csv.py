@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from shared.transactions_csv import as_identifier, read_transactions
 from shared.command_line import UserError
 from shared.messages.transaction_in import parse_transaction
+from shared.transactions_csv import as_identifier, read_transactions
 
 OWN = (
     "transaction_id,account_id,amount,currency,timestamp,merchant_id,merchant_category,"
