@@ -1,7 +1,6 @@
 """Calls to Redis that may fail: a short timeout, and a pause after a failure, so that an outage costs little."""
 
 import asyncio
-import logging
 import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -9,23 +8,20 @@ from typing import TypeVar
 
 from redis.exceptions import RedisError
 
-from shared.telemetry.logs import Event, log
+from shared.telemetry.availability import Availability
 
 T = TypeVar("T")
 TIMEOUT = timedelta(seconds=0.5)
 PAUSE = timedelta(seconds=1)
-
-_logger = logging.getLogger(__name__)
 
 
 class BestEffort:
     """Makes calls to one service, or leaves them out for a while after one that failed."""
 
     def __init__(self, service: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self._service = service
+        self._availability = Availability(service)
         self._clock = clock
         self._paused_until = float("-inf")
-        self._away = False
 
     async def call(self, make: Callable[[], Awaitable[T]]) -> T | None:
         """The result of `make()`; None where it failed, took longer than TIMEOUT, or is left out (see PAUSE)."""
@@ -35,18 +31,8 @@ class BestEffort:
             async with asyncio.timeout(TIMEOUT.total_seconds()):
                 result = await make()
         except (RedisError, OSError, TimeoutError) as error:
-            self._pause(error)
+            self._paused_until = self._clock() + PAUSE.total_seconds()
+            self._availability.failed(error)
             return None
-        self._resume()
+        self._availability.answered()
         return result
-
-    def _pause(self, error: Exception) -> None:
-        self._paused_until = self._clock() + PAUSE.total_seconds()
-        if not self._away:
-            log(_logger, logging.WARNING, Event.SERVICE_AWAY, f"{self._service}: {error or type(error).__name__}")
-        self._away = True
-
-    def _resume(self) -> None:
-        if self._away:
-            log(_logger, logging.INFO, Event.SERVICE_BACK, self._service)
-        self._away = False

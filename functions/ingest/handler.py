@@ -1,7 +1,6 @@
 """Accepting transactions: take a place in the rate limit, compare receipts, publish, write receipts."""
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,9 +11,7 @@ from shared.domain.errors import BrokerUnavailable, EnvelopeRefused
 from shared.messages.envelope import encode_envelopes
 from shared.messages.transaction_in import Item
 from shared.ports import Admission, EnvelopePublisher, RateLimit, Receipts
-from shared.telemetry.logs import Event, log
-
-_logger = logging.getLogger(__name__)
+from shared.telemetry.availability import Availability
 
 
 class Verdict(Enum):
@@ -36,7 +33,12 @@ Outcome = Verdict | Limited
 
 
 async def accept(
-    items: Sequence[Item], *, rate_limit: RateLimit, receipts: Receipts, publisher: EnvelopePublisher
+    items: Sequence[Item],
+    *,
+    rate_limit: RateLimit,
+    receipts: Receipts,
+    publisher: EnvelopePublisher,
+    queue: Availability,
 ) -> list[Outcome]:
     """One outcome per transaction, in order. QUEUED says that the broker confirmed it and its receipt was written.
 
@@ -48,7 +50,7 @@ async def accept(
     )
     judged = _judge(items, admissions, known)
     publishable = [item for item, outcome in zip(items, judged, strict=True) if outcome is Verdict.QUEUED]
-    published = await _publish(publishable, publisher)
+    published = await _publish(publishable, publisher, queue)
     await receipts.remember(
         [
             (item.transaction.transaction_id, item.content_hash)
@@ -73,16 +75,17 @@ def _judge(items: Sequence[Item], admissions: Sequence[Admission], known: Sequen
     return outcomes
 
 
-async def _publish(items: Sequence[Item], publisher: EnvelopePublisher) -> list[Outcome]:
+async def _publish(items: Sequence[Item], publisher: EnvelopePublisher, queue: Availability) -> list[Outcome]:
     envelopes = list(encode_envelopes(items))
-    outcomes = await asyncio.gather(*(_publish_one(envelope, publisher) for envelope, _ in envelopes))
+    outcomes = await asyncio.gather(*(_publish_one(envelope, publisher, queue) for envelope, _ in envelopes))
     return [outcome for outcome, (_, part) in zip(outcomes, envelopes, strict=True) for _ in part]
 
 
-async def _publish_one(envelope: bytes, publisher: EnvelopePublisher) -> Outcome:
+async def _publish_one(envelope: bytes, publisher: EnvelopePublisher, queue: Availability) -> Outcome:
     try:
         await publisher.publish(envelope, message_id=uuid4().hex)
     except (BrokerUnavailable, EnvelopeRefused) as error:
-        log(_logger, logging.WARNING, Event.SERVICE_AWAY, str(error))
+        queue.failed(error)
         return Verdict.UNCONFIRMED
+    queue.answered()
     return Verdict.QUEUED

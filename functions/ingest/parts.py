@@ -10,6 +10,7 @@ from functions.ingest.batching import Batcher
 from functions.ingest.handler import Outcome, accept
 from shared.messages.transaction_in import Item
 from shared.ports import EnvelopePublisher, RateLimit, Receipts
+from shared.telemetry.availability import Availability
 
 
 class TransactionLookup(Protocol):
@@ -50,6 +51,12 @@ def assemble(
     clock: Callable[[], datetime] = _now,
 ) -> Parts:
     """Parts around these ports."""
-    work = partial(accept, rate_limit=rate_limit, receipts=receipts, publisher=publisher)
+    work = partial(
+        accept,
+        rate_limit=rate_limit,
+        receipts=receipts,
+        publisher=publisher,
+        queue=Availability("The queue"),
+    )
     intake = Batcher[Item, Outcome](work, capacity=publish_queue_size)
     return Parts(intake, publisher, receipts, transactions, clock)

@@ -40,7 +40,7 @@ _logger = logging.getLogger(__name__)
 
 MAX_BATCH_BYTES = 4 * 1024 * 1024
 MAX_BATCH_ITEMS = 1_000
-ANSWER_WITHIN_SECONDS = 4.8
+ANSWER_WITHIN_SECONDS = 4.5
 """A caller hears of a broker that is away within 5 seconds, whatever was in flight when the request came."""
 
 _PARSED_AT_ONCE = 50

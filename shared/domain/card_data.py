@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -59,7 +59,7 @@ def find_card_data(value: object, path: str = "") -> str | None:
 
     Where the number is in a key, the pointer names the object that holds the key.
     """
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return next((found for k, v in value.items() if (found := _find_in_member(k, v, path)) is not None), None)
     if isinstance(value, list):
         places = (find_card_data(inner, f"{path}/{index}") for index, inner in enumerate(value))
@@ -97,7 +97,7 @@ def mask_card_numbers(body: bytes) -> bytes:
 
 def mask_card_data(value: Any) -> Any:
     """Parsed JSON with card numbers masked, in keys too, and the values of forbidden fields replaced by `*`."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {
             _masked_text(key): _MASK if is_forbidden_name(key) else mask_card_data(inner)
             for key, inner in value.items()

@@ -16,7 +16,6 @@ from shared.domain.currencies import CURRENCIES
 from shared.domain.transaction import Place, Transaction
 from shared.messages.transaction_errors import (
     MAX_AHEAD,
-    PLACES,
     RFC3339,
     FieldError,
     InvalidTransaction,
@@ -142,6 +141,7 @@ def rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
+_encode = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode
 _KNOWN = tuple(name for name in TransactionIn.model_fields if name not in ("amount", "timestamp"))
 
 
@@ -151,8 +151,7 @@ def _canonical(model: TransactionIn, occurred_at: datetime) -> bytes:
     fields |= model.__pydantic_extra__ or {}
     fields["amount"] = format(model.amount.normalize(), "f")
     fields["timestamp"] = rfc3339(occurred_at)
-    text = json.dumps(fields, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return text.encode("utf-8", "replace")
+    return _encode(fields).encode("utf-8", "replace")
 
 
 _LONG_RUN = re.compile(rb"[0-9](?:[ -]?[0-9]){12}")
@@ -160,9 +159,12 @@ _LONG_RUN = re.compile(rb"[0-9](?:[ -]?[0-9]){12}")
 
 def _is_plain(model: TransactionIn, occurred_at: datetime, payload: bytes, now: datetime) -> bool:
     """Whether the cheap looks suffice: known fields only, whole places, not ahead, small ASCII, no long number."""
-    halves = any((getattr(model, lat) is None) != (getattr(model, lon) is None) for lat, lon in PLACES)
-    odd = halves or model.__pydantic_extra__ or occurred_at > now + MAX_AHEAD or not payload.isascii()
-    return not (odd or len(payload) > MAX_TRANSACTION_BYTES or _LONG_RUN.search(payload))
+    whole = (model.geo_lat is None) == (model.geo_lon is None) and (model.home_lat is None) == (
+        model.home_lon is None
+    )
+    known = whole and not model.__pydantic_extra__ and occurred_at <= now + MAX_AHEAD
+    small = known and payload.isascii() and len(payload) <= MAX_TRANSACTION_BYTES
+    return small and not _LONG_RUN.search(payload)
 
 
 def _look_closer(posted: object, payload: bytes, now: datetime) -> None:

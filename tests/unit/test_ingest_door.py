@@ -37,7 +37,7 @@ class BrokenPublisher(MemoryPublisher):
     """A broker adapter with a bug."""
 
     async def publish(self, envelope: bytes, *, message_id: str) -> None:
-        raise ValueError("4111 1111 1111 1111")
+        raise ValueError(f"4111 1111 1111 1111 in {message_id}, {envelope!r}")
 
 
 class HalfwayPublisher(MemoryPublisher):
@@ -180,6 +180,14 @@ async def test_an_unforeseen_error_is_a_problem_document_that_tells_nothing() ->
     assert "4111" not in response.text
 
 
+async def test_an_unforeseen_error_while_reading_is_a_problem_document_too() -> None:
+    async with a_door() as door:
+        door.transactions.recorded["txn-1"] = a_record(score="4111 1111 1111 1111")
+        response = await door.client.get("/transactions/txn-1")
+    assert response.status_code == response.json()["status"] == 500
+    assert "4111" not in response.text
+
+
 async def test_a_batch_answers_for_each_item_in_order() -> None:
     async with a_door(per_minute=2) as door:
         response = await door.post_batch(
@@ -229,7 +237,9 @@ def a_record(**changes: Any) -> SimpleNamespace:
         "risk_label": RiskLabel.HIGH, "reasons": (Reason("amount_high", "Large", "900", "25"),), "anomaly": 0.7,
         "model_version": "v1", "alert_id": UUID(int=7),
     }  # fmt: skip
-    return SimpleNamespace(**(dict.fromkeys(("merchant_category", "home_lat", "home_lon", "channel")) | fields | changes))
+    return SimpleNamespace(
+        **(dict.fromkeys(("merchant_category", "home_lat", "home_lon", "channel")) | fields | changes)
+    )
 
 
 async def test_a_scored_transaction_is_read_back_with_its_decision() -> None:
