@@ -7,6 +7,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from local.replay_report import Summary, table
 
+LIMIT_HINT = "FRAUDSENSE_RATE_LIMIT_PER_MINUTE=0 turns the limit off."
+
 
 class ReplayView:
     """Two progress bars, and a sentence whenever something is held back; implements the poster's Listener."""
@@ -55,8 +57,7 @@ class ReplayView:
         self._say(
             f"{accounts} account{' is' if accounts == 1 else 's are'} over ingest's limit a minute: {rows} "
             f"transaction{' waits' if rows == 1 else 's wait'} to be sent again, given up {self._wait:g} s after "
-            "the account's last acceptance. "
-            "FRAUDSENSE_RATE_LIMIT_PER_MINUTE=0 turns the limit off."
+            f"the account's last acceptance. {LIMIT_HINT}"
         )
 
     def unavailable(self, detail: str) -> None:
@@ -76,7 +77,8 @@ class ReplayView:
     def refused(self, sentences: dict[int, str]) -> None:
         """Say why rows were refused, one sentence per status."""
         for status, detail in sorted(sentences.items()):
-            self._say(f"Refused with {status}, for example: {detail}")
+            hint = f" {LIMIT_HINT}" if status == 429 else ""
+            self._say(f"Refused with {status}, for example: {detail}{hint}")
 
     def show(self, summary: Summary) -> None:
         """The table for people."""

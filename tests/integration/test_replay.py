@@ -218,7 +218,7 @@ def test_rows_that_stay_over_the_rate_limit_are_refused(ingest: ToyIngest, url: 
 
     assert (run.code, counts(run)) == (0, (9, 4, 5, 4, 0, 0))
     assert run.summary["refused_by_status"] == {"429": 5}
-    assert "Refused with 429, for example: Too many." in run.said
+    assert "Refused with 429, for example: Too many. FRAUDSENSE_RATE_LIMIT_PER_MINUTE=0" in run.said
 
 
 def test_an_outage_is_said_and_waited_for(ingest: ToyIngest, url: str, replay: Replay) -> None:
