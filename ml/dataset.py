@@ -51,7 +51,8 @@ def read_dataset(path: Path) -> Dataset:
     Raises UserError where the file cannot be read, is empty, holds an invalid transaction or is not in time order.
     """
     columns = (TextColumn("reading"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         return replayed(progress.track(read_transactions(path)), str(path))
 
 
@@ -69,8 +70,8 @@ def _transaction(row: Row, source: str) -> Transaction:
     try:
         return parse_transaction(row.posted, now=datetime.now(UTC)).transaction
     except InvalidTransaction as error:
-        which = row.posted.get("transaction_id")
-        raise UserError(f"{source}, transaction {which}: {error}. Correct or remove that line.") from error
+        which, problem = row.posted.get("transaction_id"), str(error).rstrip(".")
+        raise UserError(f"{source}, transaction {which}: {problem}. Correct or remove that line.") from error
 
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)

@@ -1,0 +1,128 @@
+"""The exported forest scores as scikit-learn does, and a folder that is not what it says is refused."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.ensemble import IsolationForest as SklearnForest
+
+from ml.export import as_npz, average_path_length, exported
+from ml.forest import IsolationForest, load_scorer
+from ml.manifest import FOREST, MANIFEST, checksum
+from shared.domain.errors import ModelInvalid
+from shared.settings import SHIPPED_MODEL
+
+
+@pytest.mark.parametrize(("trees", "max_samples", "rows"), [(100, 256, 2000), (20, 1000, 1500), (5, 2, 50)])
+def test_the_exported_forest_scores_as_scikit_learn_does(trees: int, max_samples: int, rows: int) -> None:
+    chance = np.random.default_rng(7)
+    data = chance.lognormal(size=(rows, 5)).round(2)
+    data[: rows // 2, 3] = 0
+    model = SklearnForest(n_estimators=trees, max_samples=max_samples, random_state=7).fit(data.astype(np.float32))
+
+    scores = exported(model, [0.0] * 5).anomaly(data)
+
+    assert np.abs(np.array(scores) + model.score_samples(data)).max() < 1e-9
+
+
+def test_values_on_a_threshold_go_the_same_way_as_in_scikit_learn() -> None:
+    data = np.random.default_rng(7).lognormal(size=(500, 3))
+    model = SklearnForest(n_estimators=50, random_state=7).fit(data.astype(np.float32))
+    splits = np.concatenate([tree.tree_.threshold for tree in model.estimators_])
+    on_splits = np.resize(splits[splits > 0], (1000, 3))
+
+    scores = exported(model, [0.0] * 3).anomaly(on_splits)
+
+    assert np.abs(np.array(scores) + model.score_samples(on_splits)).max() < 1e-9
+
+
+def test_absent_values_are_filled() -> None:
+    model = SklearnForest(n_estimators=10, random_state=7).fit(np.random.default_rng(7).normal(size=(300, 2)))
+    forest = exported(model, [0.25, -4.0])
+
+    assert forest.anomaly([(float("nan"), 1.0), (1.0, float("nan"))]) == forest.anomaly([(0.25, 1.0), (1.0, -4.0)])
+    assert forest.anomaly([]) == []
+
+
+def test_the_same_forest_gives_the_same_bytes() -> None:
+    model = SklearnForest(n_estimators=10, random_state=7).fit(np.random.default_rng(7).normal(size=(300, 2)))
+
+    assert as_npz(exported(model, [0, 0])) == as_npz(exported(model, [0, 0]))
+
+
+def test_the_usual_path_length_of_small_samples() -> None:
+    assert average_path_length(np.array([1, 2, 3])) == pytest.approx([0, 1, 1.2073923])
+
+
+@pytest.mark.parametrize(("nodes", "feature"), [(2, 0), (3, 9)])
+def test_arrays_that_are_no_forest_are_refused(nodes: int, feature: int) -> None:
+    with pytest.raises(ValueError, match=r"complete trees|a feature"):
+        IsolationForest(
+            feature=np.full((1, nodes), feature, dtype=np.uint8),
+            threshold=np.zeros((1, nodes)),
+            path_length=np.zeros((1, nodes + 1)),
+            usual_path_length=1.0,
+            fill=np.zeros(2),
+        )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return shutil.copytree(SHIPPED_MODEL, tmp_path / "model")
+
+
+def edit(folder: Path, **changes: object) -> None:
+    manifest = json.loads((folder / MANIFEST).read_text())
+    (folder / MANIFEST).write_text(json.dumps(manifest | changes))
+
+
+def alter_a_byte(folder: Path) -> None:
+    content = bytearray((folder / FOREST).read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / FOREST).write_bytes(content)
+
+
+def replace_by_a_pickle(folder: Path) -> None:
+    np.savez(folder / FOREST, feature=np.array([{}], dtype=object))
+    edit(folder, sha256={FOREST: checksum((folder / FOREST).read_bytes())})
+
+
+def other_features(folder: Path) -> None:
+    names = json.loads((folder / MANIFEST).read_text())["features"]
+    edit(folder, features=[*names[1:], names[0]])
+
+
+Damage = Callable[[Path], object]
+DAMAGES: dict[str, tuple[Damage, str]] = {
+    "no folder": (shutil.rmtree, "no readable manifest.json.*python -m ml train"),
+    "no manifest": (lambda folder: (folder / MANIFEST).unlink(), "no readable manifest.json.*python -m ml train"),
+    "no forest": (lambda folder: (folder / FOREST).unlink(), "cannot be read.*fresh copy"),
+    "an altered byte": (alter_a_byte, "not the file its manifest names.*fresh copy"),
+    "an empty forest": (lambda folder: (folder / FOREST).write_bytes(b""), "not the file its manifest names"),
+    "no checksum": (lambda folder: edit(folder, sha256={}), "not the file its manifest names"),
+    "a pickle": (replace_by_a_pickle, "makes no sense.*fresh copy"),
+    "other features": (other_features, "other features.*python -m ml train"),
+    "a newer format": (lambda folder: edit(folder, format=2), "not a manifest of format 1 .format"),
+    "half a manifest": (lambda folder: (folder / MANIFEST).write_text('{"format": 1'), "not a manifest"),
+    "no manifest but bytes": (lambda folder: (folder / MANIFEST).write_bytes(b"\xff\xfe"), "no readable"),
+    "too few fill values": (lambda folder: edit(folder, fill_values=[1.0]), "makes no sense"),
+    "a broken calibration": (
+        lambda folder: edit(folder, calibration={"anomalies": [0, 1], "tails": [1, 1]}),
+        "makes no sense: calibration",
+    ),
+}
+
+
+@pytest.mark.parametrize(("damage", "sentence"), DAMAGES.values(), ids=DAMAGES)
+def test_a_model_is_refused_with_a_sentence_for(folder: Path, damage: Damage, sentence: str) -> None:
+    damage(folder)
+
+    with pytest.raises(ModelInvalid, match=sentence):
+        load_scorer(folder)
+
+
+def test_an_undamaged_copy_is_taken(folder: Path) -> None:
+    assert load_scorer(folder).model_version == json.loads((folder / MANIFEST).read_text())["model_version"]

@@ -1,0 +1,210 @@
+"""`python -m ml train` on small files: the folder it writes, the figures it gives, and what it refuses."""
+
+import csv
+import gzip
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+
+from ml.__main__ import COMMANDS
+from ml.calibration import band, knots, risks
+from ml.dataset import read_dataset
+from ml.evaluation import recall_at
+from ml.forest import load_scorer
+from ml.manifest import read_manifest
+from shared.command_line import main
+from shared.domain.decision import RiskLabel
+from shared.domain.features import FEATURES
+from shared.domain.history import History
+from shared.domain.risk import Calibration
+from tests.builders import a_transaction
+
+HEADER = ("transaction_id", "account_id", "amount", "currency", "timestamp", "merchant_id", "is_fraud")
+START = datetime(2026, 1, 1, tzinfo=UTC)
+Line = Sequence[object]
+
+
+def lines(
+    count: int = 4000, days: int = 40, fraud: Callable[[int], object] = lambda n: int(n % 100 == 0)
+) -> list[Line]:
+    """A file's lines in time order: every hundredth is a fraud with an amount of its own size."""
+    chance, step = Random(7), timedelta(days=days) / count
+    return [
+        (
+            f"txn-{n}",
+            f"acct-{chance.randrange(20)}",
+            f"{chance.lognormvariate(3, 0.5) * (30 if n % 100 == 0 else 1):.2f}",
+            "USD",
+            (START + n * step).isoformat(),
+            f"mer-{chance.randrange(50)}",
+            fraud(n),
+        )
+        for n in range(count)
+    ]
+
+
+def written(path: Path, rows: Sequence[Line], header: Line = HEADER) -> Path:
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+    return path
+
+
+def train(data: Path, out: Path, *options: str) -> int:
+    arguments = ["train", "--data", str(data), "--out", str(out), "--trees", "20", *options]
+    return main("python -m ml", "", COMMANDS, arguments)
+
+
+def test_training_writes_a_folder_that_the_scorer_takes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = written(tmp_path / "transactions.csv", lines())
+
+    assert train(data, tmp_path / "model", "--json") == 0
+
+    report = json.loads(capsys.readouterr().out.splitlines()[-1])
+    manifest = read_manifest(tmp_path / "model")
+    assert report["model_version"] == manifest.model_version == load_scorer(tmp_path / "model").model_version
+    assert report["metrics"]["frauds"] > 0
+    assert report["metrics"]["auc"] > 0.9
+    assert manifest.features == tuple(FEATURES)
+    assert (tmp_path / "model" / "model.joblib").exists()
+
+
+def test_training_twice_gives_the_same_model(tmp_path: Path) -> None:
+    data = written(tmp_path / "transactions.csv", lines())
+
+    train(data, tmp_path / "one")
+    train(data, tmp_path / "two")
+    train(data, tmp_path / "other", "--seed", "8")
+
+    one, two, other = [read_manifest(tmp_path / name) for name in ("one", "two", "other")]
+    assert one == two
+    assert other.model_version != one.model_version
+
+
+def test_the_training_days_can_be_chosen(tmp_path: Path) -> None:
+    data = written(tmp_path / "transactions.csv", lines())
+
+    train(data, tmp_path / "model", "--from", "2026-01-11", "--to", "2026-01-25")
+
+    window = read_manifest(tmp_path / "model").training_window
+    assert (str(window.first), str(window.last), window.transactions) == ("2026-01-11", "2026-01-25", 1500)
+
+
+@pytest.mark.parametrize("label", ["", 0], ids=["unlabelled", "one class"])
+def test_without_labels_of_both_classes_there_is_a_model_but_no_figures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], label: object
+) -> None:
+    data = written(tmp_path / "transactions.csv", lines(fraud=lambda _: label))
+
+    assert train(data, tmp_path / "model") == 0
+
+    assert "lack labels of both classes" in capsys.readouterr().out
+    assert read_manifest(tmp_path / "model").metrics is None
+
+
+def test_the_scorer_decides_as_training_calibrated(tmp_path: Path) -> None:
+    train(written(tmp_path / "transactions.csv", lines()), tmp_path / "model")
+
+    decisions = load_scorer(tmp_path / "model").decide([a_transaction()], [History()])
+
+    assert decisions[0].label is RiskLabel.LOW
+
+
+def cut_short(path: Path) -> None:
+    whole = gzip.compress(written(path, lines()).read_bytes())
+    path.write_bytes(whole[: len(whole) // 2])
+
+
+def unsorted(path: Path) -> None:
+    rows = lines(50)
+    written(path, [*rows[:20], rows[30], *rows[20:30], *rows[31:]])
+
+
+FILES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "missing": (lambda _path: None, "cannot be read"),
+    "empty": (lambda path: path.write_text(""), "lacks the column"),
+    "only a header": (lambda path: written(path, []), "holds no transactions"),
+    "ten rows": (lambda path: written(path, lines(10)), "a forest needs at least 1000"),
+    "unsorted": (unsorted, "not in time order: transaction txn-20 is older"),
+    "cut short": (cut_short, "damaged or cut short"),
+    "no text": (lambda path: path.write_bytes(bytes(range(256)) * 9), "line"),
+    "a negative amount": (
+        lambda path: written(path, [("t", "a", "-5", "USD", "2026-01-01T00:00:00Z", "m", 0)]),
+        "transaction t: /amount.*Correct or remove",
+    ),
+}
+
+
+@pytest.mark.parametrize(("make", "sentence"), FILES.values(), ids=FILES)
+def test_a_file_is_refused_with_a_sentence_where_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], make: Callable[[Path], object], sentence: str
+) -> None:
+    make(tmp_path / "transactions.csv")
+
+    assert train(tmp_path / "transactions.csv", tmp_path / "model") == 2
+
+    complaint = capsys.readouterr().err
+    assert complaint.startswith("python -m ml: ")
+    assert all(part in complaint for part in sentence.split(".*"))
+    assert not (tmp_path / "model").exists()
+
+
+def test_senseless_numbers_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train(tmp_path / "any.csv", tmp_path, "--max-samples", "1") == 2
+
+    assert "at least 2 transactions" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = written(tmp_path / "transactions.csv", lines())
+
+    assert train(data, data / "model") == 2
+
+    assert "Give another --out" in capsys.readouterr().err
+
+
+def test_features_look_only_at_the_past(tmp_path: Path) -> None:
+    rows = lines(200)
+    whole = read_dataset(written(tmp_path / "whole.csv", rows))
+    half = read_dataset(written(tmp_path / "half.csv", rows[:100]))
+
+    np.testing.assert_array_equal(whole.features[:100], half.features)
+    assert len(half) == 100
+    assert whole.label[:101].sum() == 2
+
+
+def test_calibration_gives_the_share_of_the_training_window() -> None:
+    anomalies = np.random.default_rng(7).beta(5, 5, size=20_000)
+    found = knots(anomalies)
+    calibration = Calibration(found.anomalies, found.tails)
+
+    for share in (0.5, 0.02, 0.005):
+        assert calibration.tail(float(np.quantile(anomalies, 1 - share))) == pytest.approx(share, rel=0.02)
+
+
+def test_equal_anomalies_still_calibrate() -> None:
+    found = knots(np.full(5000, 0.4))
+
+    assert Calibration(found.anomalies, found.tails).tail(0.4) < 1
+
+
+def test_thresholds_are_reached_by_the_target_share() -> None:
+    anomalies = np.random.default_rng(7).beta(5, 5, size=20_000)
+    found = knots(anomalies)
+    risk = risks(Calibration(found.anomalies, found.tails), anomalies, np.zeros(20_000))
+
+    assert (risk >= band(risk, 0.005).threshold).mean() == pytest.approx(0.005, abs=1e-4)
+    assert (risk >= band(risk, 0.02).threshold).mean() == pytest.approx(0.02, abs=1e-4)
+
+
+def test_recall_at_a_share() -> None:
+    label, risk = np.array([1, 0, 1, 0]), np.array([0.9, 0.8, 0.1, 0.2])
+
+    assert recall_at(label, risk, 0.25) == recall_at(label, risk, 0.5) == 0.5
+    assert recall_at(label, risk, 1) == 1
