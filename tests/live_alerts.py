@@ -79,7 +79,7 @@ class Program:
 
 
 class PrivateRedis(Program):
-    """A Redis of the test's own."""
+    """A Redis of the test's own: channels are shared by all databases of a server."""
 
     def __init__(self) -> None:
         port = free_port()

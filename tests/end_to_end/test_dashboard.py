@@ -9,23 +9,29 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.builders import an_alarm
-from tests.conftest import Services
 from tests.contract.books import TABLES
-from tests.live_alerts import AlertsServer, Scorer
+from tests.live_alerts import AlertsServer, PrivateRedis, Scorer
 
 
 @pytest.fixture(scope="module")
-def server(database_url: str, services: Services) -> Iterator[AlertsServer]:
-    server = AlertsServer(database_url, services.redis)
+def private_redis() -> Iterator[PrivateRedis]:
+    server = PrivateRedis()
+    with server.running():
+        yield server
+
+
+@pytest.fixture(scope="module")
+def server(database_url: str, private_redis: PrivateRedis) -> Iterator[AlertsServer]:
+    server = AlertsServer(database_url, private_redis.url)
     with server.running():
         yield server
 
 
 @pytest.fixture
-def scorer(database_url: str, services: Services) -> Iterator[Scorer]:
+def scorer(database_url: str, private_redis: PrivateRedis) -> Iterator[Scorer]:
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(f"TRUNCATE {TABLES}")
-    scorer = Scorer(database_url, services.redis)
+    scorer = Scorer(database_url, private_redis.url)
     yield scorer
     scorer.close()
 

@@ -30,7 +30,8 @@ export class Details {
     if (isOther) {
       part("note").value = "";
       this.complain("");
-      part("details").focus();
+      part("details").scrollTop = 0;
+      part("details").focus({ preventScroll: true });
     }
   }
 
