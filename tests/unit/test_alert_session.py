@@ -173,7 +173,7 @@ async def test_a_client_stays_connected_while_the_database_is_away() -> None:
     assert client.seqs == [1, 2]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.integers(0, 2**32))
 async def test_whenever_a_client_comes_it_gets_each_alert_after_its_cursor_once(seed: int) -> None:
     chance = random.Random(seed)
