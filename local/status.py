@@ -18,12 +18,12 @@ def run(args: argparse.Namespace) -> int:
     folder = chosen_settings().data_dir
     state = held_state(folder)
     if state is None:
-        tell(f"Nothing runs in {folder}: start it with `make run`, or it is just starting.")
+        tell(f"Nothing is ready in {folder}: start it with `make run`, or wait for its READY line.")
         return 1
     if args.json:
         tell(json.dumps(state))
         return 0
     for kind, rows in state.items():
         for name, value in rows.items():
-            tell(f"{kind:5} {name:9} {value}")
+            tell(f"{kind:5} {name:9} {value or 'given'}")
     return 0
