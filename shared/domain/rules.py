@@ -6,7 +6,7 @@ the usual value. A comparison with NaN is false, so a rule about absent data doe
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import isnan
+from math import inf, isnan
 
 from shared.domain.decision import Reason
 from shared.domain.features import last_distance_km, speed_kmh
@@ -75,15 +75,17 @@ LARGE, SMALL = 3000.0, 5.0
 
 NIGHT = (22.0, 4.0)
 FASTEST_JOURNEY_KMH = 900.0
+ANOTHER_PLACE_KM, DISTANT_KM = 100.0, 500.0
+"""Between these a shop's registered address may explain a journey; beyond them nothing does."""
 
 
 def _at_night(case: Case) -> bool:
     return case["hour_of_day"] >= NIGHT[0] or case["hour_of_day"] < NIGHT[1]
 
 
-def _travelled_faster_than_any_plane(case: Case, at_least_km: float) -> bool:
+def _travelled_faster_than_any_plane(case: Case, at_least_km: float, below_km: float) -> bool:
     past = (case.transaction, case.history)
-    return last_distance_km(*past) >= at_least_km and speed_kmh(*past) >= FASTEST_JOURNEY_KMH
+    return at_least_km <= last_distance_km(*past) < below_km and speed_kmh(*past) >= FASTEST_JOURNEY_KMH
 
 
 def _always(words: str) -> Wording:
@@ -136,7 +138,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "impossible_travel",
-        lambda case: _travelled_faster_than_any_plane(case, at_least_km=500),
+        lambda case: _travelled_faster_than_any_plane(case, DISTANT_KM, inf),
         0.9,
         "The card was used faster at a distant place than anybody travels",
         speed,
@@ -144,7 +146,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "improbable_travel",
-        lambda case: _travelled_faster_than_any_plane(case, at_least_km=100),
+        lambda case: _travelled_faster_than_any_plane(case, ANOTHER_PLACE_KM, DISTANT_KM),
         0.3,
         "The card was used faster at another place than anybody travels",
         speed,

@@ -55,7 +55,7 @@ def count_in(window: str) -> Callable[[Transaction, History], str]:
 def account_age(transaction: Transaction, history: History) -> str:
     """How little is known: `2 payments in USD so far`."""
     count = history.month.count
-    return f"{count} payment{'' if count == 1 else 's'} in {transaction.currency} in the last month"
+    return f"{_payments(count)} in {transaction.currency} in the last month"
 
 
 def speed(transaction: Transaction, history: History) -> str:
@@ -88,13 +88,18 @@ def time_of_day(transaction: Transaction, history: History) -> str:
 
 def behaviour(transaction: Transaction, history: History) -> str:
     """The amount and the last 24 hours: `412.00 USD; 5 payments, 1,803.20 USD in 24 h`."""
-    return f"{money(transaction, history)}; {history.count_24h + 1} payments, {spent_24h(transaction, history)}"
+    pace = _payments(history.count_24h + 1)
+    return f"{money(transaction, history)}; {pace}, {spent_24h(transaction, history)}"
 
 
 def usual_behaviour(transaction: Transaction, history: History) -> str:
     """The same as usual: `35.10 ± 12.30 USD; 2.9 payments a day, 102.00 USD a day`."""
     past = (transaction, history)
     return f"{usual_money(*past)}; {usual_pace(*past)}, {usual_spend(*past)}"
+
+
+def _payments(count: int) -> str:
+    return f"{count} payment{'' if count == 1 else 's'}"
 
 
 def _money(minor: float, currency: str) -> str:

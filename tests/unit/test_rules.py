@@ -63,6 +63,7 @@ DOES_NOT_FIRE: list[Example] = [
     ("impossible_travel", {"place": BOSTON}, in_new_york(QUARTER_AGO)),
     ("impossible_travel", {"place": TOKYO}, REGULAR),
     ("improbable_travel", {"place": BOSTON}, in_new_york(AN_HOUR_AGO)),
+    ("improbable_travel", {"place": TOKYO}, in_new_york(AN_HOUR_AGO)),
     ("far_from_home", {"place": BOSTON, "home": NEW_YORK}, REGULAR),
     ("far_from_home", {"place": TOKYO}, REGULAR),
     ("refused_recently", {}, replace(REGULAR, recent_refusals=4)),

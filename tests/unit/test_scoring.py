@@ -54,7 +54,7 @@ def test_a_strange_transaction_has_the_forest_as_its_reason() -> None:
     assert decision.raises_alert
     (reason,) = decision.reasons
     assert reason.code == FOREST_REASON == "isolation_forest_high_score"
-    assert reason.observed == "25.00 USD; 1 payments, 25.00 USD in 24 h"
+    assert reason.observed == "25.00 USD; 1 payment, 25.00 USD in 24 h"
     assert reason.usual == "10.00 ± 0.00 USD; 2.0 payments a day, 20.00 USD a day"
 
 
