@@ -1,5 +1,6 @@
 """A private RabbitMQ with its own Erlang port mapper, cookie and home; every port on loopback only."""
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -24,28 +25,12 @@ def prepare(folder: DataFolder) -> Service:
     """Write its configuration; its data is made by itself, and made again by itself where it was interrupted."""
     home, port, password = folder.sub("rabbitmq"), kept_port(folder, "rabbitmq"), folder.password("rabbitmq")
     _write_configuration(home, port, password)
-    mapper_port = str(kept_port(folder, "epmd"))
-    environment = clean_environment(
-        HOME=str(home),
-        ERL_EPMD_PORT=mapper_port,
-        ERL_EPMD_ADDRESS="127.0.0.1",
-        RABBITMQ_NODENAME="fraudsense@localhost",
-        RABBITMQ_DIST_PORT=str(kept_port(folder, "rabbitmq-distribution")),
-        RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="-kernel inet_dist_use_interface {127,0,0,1}",
-        RABBITMQ_CONFIG_FILE=str(home / "rabbitmq.conf"),
-        RABBITMQ_ADVANCED_CONFIG_FILE=str(home / "advanced.config"),
-        RABBITMQ_CONF_ENV_FILE=str(home / "rabbitmq-env.conf"),
-        RABBITMQ_ENABLED_PLUGINS_FILE=str(home / "enabled_plugins"),
-        RABBITMQ_MNESIA_BASE=str(home / "data"),
-        RABBITMQ_LOG_BASE=str(home / "data"),
-        RABBITMQ_LOGS="-",
-        # Makes the start script become the broker itself instead of its parent, so that signals reach it.
-        RABBITMQ_ALLOW_INPUT="1",
-    )
+    mapper_port = kept_port(folder, "epmd")
+    environment = _environment(home, mapper_port, kept_port(folder, "rabbitmq-distribution"))
     mapper = Part(
         name="epmd",
-        command=(str(find(PORT_MAPPER)), "-port", mapper_port, "-address", "127.0.0.1"),
-        ready=partial(answers, int(mapper_port), b"\x00\x01n", int(mapper_port).to_bytes(4, "big")),
+        command=(str(find(PORT_MAPPER)), "-port", str(mapper_port), "-address", "127.0.0.1"),
+        ready=partial(answers, mapper_port, b"\x00\x01n", mapper_port.to_bytes(4, "big")),
         environment=environment,
         cwd=home,
     )
@@ -58,6 +43,26 @@ def prepare(folder: DataFolder) -> Service:
         stop_seconds=30,
     )
     return Service(f"amqp://fraudsense:{password}@127.0.0.1:{port}/", (mapper, server))
+
+
+def _environment(home: Path, mapper_port: int, distribution_port: int) -> Mapping[str, str]:
+    return clean_environment(
+        HOME=str(home),
+        ERL_EPMD_PORT=str(mapper_port),
+        ERL_EPMD_ADDRESS="127.0.0.1",
+        RABBITMQ_NODENAME="fraudsense@localhost",
+        RABBITMQ_DIST_PORT=str(distribution_port),
+        RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="-kernel inet_dist_use_interface {127,0,0,1}",
+        RABBITMQ_CONFIG_FILE=str(home / "rabbitmq.conf"),
+        RABBITMQ_ADVANCED_CONFIG_FILE=str(home / "advanced.config"),
+        RABBITMQ_CONF_ENV_FILE=str(home / "rabbitmq-env.conf"),
+        RABBITMQ_ENABLED_PLUGINS_FILE=str(home / "enabled_plugins"),
+        RABBITMQ_MNESIA_BASE=str(home / "data"),
+        RABBITMQ_LOG_BASE=str(home / "data"),
+        RABBITMQ_LOGS="-",
+        # Makes the start script become the broker itself instead of its parent, so that signals reach it.
+        RABBITMQ_ALLOW_INPUT="1",
+    )
 
 
 def _write_configuration(home: Path, port: int, password: str) -> None:
