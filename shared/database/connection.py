@@ -25,3 +25,11 @@ def is_unavailability(error: BaseException | None) -> bool:
         return False
     passing = psycopg.OperationalError | psycopg.InterfaceError | errors.ReadOnlySqlTransaction
     return isinstance(error, passing | errors.IdleInTransactionSessionTimeout)
+
+
+def is_missing_schema(error: BaseException) -> bool:
+    """Whether the database lacks what a migration brings: no item of a batch is to blame, and migrating helps."""
+    return isinstance(
+        error,
+        errors.UndefinedTable | errors.UndefinedColumn | errors.UndefinedFunction | errors.InsufficientPrivilege,
+    )

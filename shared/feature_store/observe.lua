@@ -139,7 +139,6 @@ if not counted then
   if place ~= '' then redis.call('HSET', places, id, place) end
   count_amount(at > newest)
   see_merchant()
-  newest = math.max(newest, at)
 end
 for _, key in ipairs({events, places, merchants, amounts, so_far, days}) do redis.call('EXPIRE', key, KEPT_SECONDS) end
 local rank = redis.call('ZRANK', events, id)

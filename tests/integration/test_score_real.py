@@ -116,17 +116,20 @@ def test_garbage_is_kept_in_rejected_messages_and_its_neighbours_are_scored(sett
     assert len(state_of(settings, posted["transaction_id"])) == 1
 
 
-@pytest.mark.parametrize(
-    "away", [{"redis_url": f"redis://{NOWHERE}"}, {"database_url": f"postgresql://{NOWHERE}/postgres"}]
-)
+@pytest.mark.parametrize("away", ["redis", "database", "schema"])
 def test_a_message_is_back_on_the_queue_when_a_service_stays_away(
-    settings: Settings, away: dict[str, str]
+    settings: Settings, services: Services, away: str
 ) -> None:
     message = an_envelope(a_posted_transaction(transaction_id=f"t-{uuid4()}"))
+    without = {
+        "redis": {"redis_url": f"redis://{NOWHERE}"},
+        "database": {"database_url": f"postgresql://{NOWHERE}/postgres"},
+        "schema": {"database_url": services.database},
+    }[away]
 
     async def body_on_the_queue() -> bytes:
         async with rabbitmq_broker(settings.rabbitmq_url, settings.queue_name, "classic", 10) as broker:
-            await asyncio.to_thread(invocations(settings, **away).run, [message])
+            await asyncio.to_thread(invocations(settings, **without).run, [message])
             received = await broker.receive()
             assert received is not None
             await received.complete()
