@@ -28,7 +28,7 @@ def test_the_exported_forest_scores_as_scikit_learn_does(trees: int, max_samples
     assert np.abs(np.array(scores) + model.score_samples(data)).max() < 1e-9
 
 
-def test_values_on_a_threshold_go_the_same_way_as_in_scikit_learn() -> None:
+def test_values_beside_a_split_go_the_same_way_as_in_scikit_learn() -> None:
     data = np.random.default_rng(7).lognormal(size=(500, 3))
     model = SklearnForest(n_estimators=50, random_state=7).fit(data.astype(np.float32))
     splits = np.concatenate([tree.tree_.threshold for tree in model.estimators_])
@@ -37,6 +37,18 @@ def test_values_on_a_threshold_go_the_same_way_as_in_scikit_learn() -> None:
     scores = exported(model, [0.0] * 3).anomaly(on_splits)
 
     assert np.abs(np.array(scores) + model.score_samples(on_splits)).max() < 1e-9
+
+
+def test_a_value_on_a_threshold_keeps_left() -> None:
+    forest = IsolationForest(
+        feature=np.zeros((1, 1), dtype=np.uint8),
+        threshold=np.array([[1.0]]),
+        path_length=np.array([[1.0, 2.0]]),
+        usual_path_length=1.0,
+        fill=np.zeros(1),
+    )
+
+    assert forest.anomaly([(1.0,), (1.001,)]) == [0.5, 0.25]
 
 
 def test_absent_values_are_filled() -> None:
