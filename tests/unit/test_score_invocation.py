@@ -1,5 +1,8 @@
 """What score does around a batch: pausing for poison, putting back, waiting."""
 
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
@@ -202,3 +205,9 @@ def test_a_fault_strikes_at_the_nth_pass_of_its_step_only() -> None:
 def test_a_fault_that_makes_no_sense_is_refused(setting: str) -> None:
     with pytest.raises(FaultSettingInvalid, match="FRAUDSENSE_FAULT"):
         fault(setting)
+
+
+def test_a_killing_fault_ends_the_process_at_once() -> None:
+    program = "from functions.score.fault import Step, fault\nfault('mark:kill')(Step.MARK)\nprint('alive')"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=30, check=False)
+    assert (result.returncode, result.stdout) == (-signal.SIGKILL, b"")
