@@ -39,8 +39,8 @@ def run(args: argparse.Namespace) -> int:
     """Post until told to stop; the last line says how many payments were accepted and refused."""
     url = args.url or f"http://127.0.0.1:{chosen_settings().ingest_port}"
     run_id = f"{time.time_ns() // 1_000_000:x}"
-    print(f"Posting {args.rate:g} sample payments a second to {url}; Ctrl-C stops.", flush=True)
     with stopping_on_signals() as stopping, httpx.Client(base_url=url, timeout=REQUEST_SECONDS) as client:
+        print(f"Posting {args.rate:g} sample payments a second to {url}; Ctrl-C stops.", flush=True)
         traffic = Traffic(client, stopping, run_id)
         traffic.post(story(args.seed, args.rate, run_id), args.seconds)
     print(f"{traffic.accepted} sample payments accepted, {sum(traffic.refused.values())} refused.", flush=True)
