@@ -77,6 +77,8 @@ async def test_the_window_slides_with_each_admission(limits: Limits) -> None:
     await limit.admit(["a"])
     await asyncio.sleep(WINDOW.total_seconds() / 2)
     await limit.admit(["a"])
+    [refused] = await limit.admit(["a"])
+    assert refused.retry_after <= WINDOW / 2
     await asyncio.sleep(WINDOW.total_seconds() / 2 + 0.005)
     assert await admitted(limit, "a", "a") == [True, False]
 

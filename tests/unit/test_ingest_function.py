@@ -10,6 +10,7 @@ import azure.functions as func
 import pytest
 
 from functions.ingest.blueprint import blueprint
+from functions.ingest.wiring import once_per_loop
 from shared.settings import Settings
 from tests.builders import a_posted_transaction
 from tests.conftest import ROOT
@@ -67,14 +68,18 @@ async def test_encoded_paths_and_queries_come_through_the_adapter(function: Any)
     assert (away.status_code, away.headers["retry-after"]) == (503, "5")
 
 
-def test_each_event_loop_gets_parts_of_its_own(function: Any) -> None:
-    body = json.dumps(a_posted_transaction()).encode()
+def test_each_event_loop_gets_parts_of_its_own_and_keeps_them() -> None:
+    parts = once_per_loop(object)
 
-    async def post() -> int:
-        response = await call(function, "POST", "/transactions", body, **{"Content-Type": "application/json"})
-        return response.status_code
+    async def twice() -> tuple[object, object]:
+        return parts(), parts()
 
-    assert [asyncio.run(post()), asyncio.run(post())] == [202, 202]
+    loops = [asyncio.new_event_loop() for _ in range(2)]
+    (first, again), (other, _) = [loop.run_until_complete(twice()) for loop in loops]
+    for loop in loops:
+        loop.close()
+    assert first is again
+    assert first is not other
 
 
 def test_a_process_that_serves_ingest_loads_no_numpy() -> None:
