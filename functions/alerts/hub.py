@@ -76,6 +76,11 @@ class Hub:
         """How many clients are registered."""
         return len(self._mailboxes)
 
+    @property
+    def wants_reading(self) -> bool:
+        """Whether a reading was requested and has not begun."""
+        return self._wanted.is_set()
+
     async def started(self) -> None:
         """Return once clients can register."""
         await self._started.wait()

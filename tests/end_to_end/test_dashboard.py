@@ -64,7 +64,9 @@ async def test_an_alert_appears_without_a_reload(dashboard: Page, scorer: Scorer
 async def test_the_page_shows_what_it_missed_after_a_restart_of_the_server_each_alert_once(
     dashboard: Page, scorer: Scorer, server: AlertsServer
 ) -> None:
-    scorer.raise_alert(account_id="acct-before")
+    streams = []
+    dashboard.on("websocket", lambda stream: streams.append(stream.url))
+    before = scorer.raise_alert(account_id="acct-before")
     await expect(dashboard.locator("#rows tr")).to_have_count(1)
     server.stop()
     await expect(dashboard.locator("#connection")).to_contain_text("trying again")
@@ -74,6 +76,7 @@ async def test_the_page_shows_what_it_missed_after_a_restart_of_the_server_each_
     scorer.raise_alert(account_id="acct-after")
     await expect(dashboard.locator("#rows tr")).to_have_count(3)
     assert await accounts(dashboard) == ["acct-after", "acct-meanwhile", "acct-before"]
+    assert set(streams) == {f"{server.stream_url}?after={before.seq}"}
 
 
 async def test_a_page_opened_while_the_server_is_down_comes_up_with_it(server: AlertsServer, page: Page) -> None:
