@@ -1,5 +1,7 @@
 """Replays a CSV of transactions through the account histories: features and rule hits as serving sees them."""
 
+from __future__ import annotations  # array[...] is a type for checkers only before Python 3.12
+
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field
