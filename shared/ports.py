@@ -70,10 +70,18 @@ class Scorer(Protocol):
         """One decision per transaction, in order."""
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What recording a batch added: the ids that were new, and the rejections of ids that were not the same."""
+
+    new: frozenset[str] = frozenset()
+    conflicts: Sequence[RejectedMessage] = ()
+
+
 class DecisionRecorder(Protocol):
     """The books. Raises DatabaseUnavailable; recording the same batch again changes nothing."""
 
-    def record(self, scored: Sequence[ScoredTransaction], rejected: Sequence[RejectedMessage]) -> None:
+    def record(self, scored: Sequence[ScoredTransaction], rejected: Sequence[RejectedMessage]) -> Recorded:
         """Gate, transactions, scores, alerts and rejections in one database transaction.
 
         The first recorded decision of an id stands; the same id with other content is recorded as a rejection

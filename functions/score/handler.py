@@ -13,7 +13,7 @@ from shared.domain.decision import RejectedMessage, ScoredTransaction
 from shared.domain.errors import FraudSenseError
 from shared.domain.history import History
 from shared.messages.transaction_in import Item
-from shared.ports import AlertAnnouncer, DecisionRecorder, HistoryStore, Scorer
+from shared.ports import AlertAnnouncer, DecisionRecorder, HistoryStore, Recorded, Scorer
 
 SCORING_FAILED = "scoring_failed"
 UNRECORDABLE = "unrecordable"
@@ -31,12 +31,15 @@ class Scored:
 class Outcome:
     """What became of a batch.
 
+    `new` are the ids that were recorded for the first time; `conflicts` are known ids with other content;
     `failures` are the errors behind the rejections for which the code is to blame; `newer` are messages for a
     newer reader, untouched; `unannounced` is why alerts were left to the sweeper, if they were.
     """
 
     scored: Sequence[Scored]
+    new: frozenset[str]
     rejected: Sequence[RejectedMessage]
+    conflicts: Sequence[RejectedMessage]
     failures: Sequence[tuple[Item, Exception]]
     recorded_at: datetime
     announced: Sequence[Alert]
@@ -48,6 +51,17 @@ class Outcome:
         """The share of the batch that was rejected, 0 to 1."""
         every = len(self.scored) + len(self.rejected)
         return len(self.rejected) / every if every else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What recording left: items recorded now or before, the new ids, rejections, and the items that failed."""
+
+    scored: Sequence[Scored]
+    new: frozenset[str]
+    rejected: Sequence[RejectedMessage]
+    conflicts: Sequence[RejectedMessage]
+    failed: Sequence[tuple[Scored, Exception]] = ()
 
 
 def score(
@@ -74,14 +88,24 @@ def score(
     failures = [*observed.failed, *((item, error) for (item, _), error in decided.failed)]
     rejected = [*received.rejected, *(_quarantined(SCORING_FAILED, *failure) for failure in failures)]
     reach(Step.RECORD)
-    recorded, rejected = record(decided.done, rejected, recorder, patience)
+    recorded = record(decided.done, rejected, recorder, patience)
     failures += [(scored.item, error) for scored, error in recorded.failed]
     recorded_at = now()
     reach(Step.ANNOUNCE)
-    announced, unannounced = announce(recorded.done, recorder, announcer)
+    announced, unannounced = announce(recorded.scored, recorder, announcer)
     reach(Step.MARK)
     unannounced = mark(announced, recorder, now()) or unannounced
-    return Outcome(recorded.done, rejected, failures, recorded_at, announced, unannounced, received.newer)
+    return Outcome(
+        scored=recorded.scored,
+        new=recorded.new,
+        rejected=recorded.rejected,
+        conflicts=recorded.conflicts,
+        failures=failures,
+        recorded_at=recorded_at,
+        announced=announced,
+        unannounced=unannounced,
+        newer=received.newer,
+    )
 
 
 def observe(items: Sequence[Item], history: HistoryStore, patience: Patience) -> list[tuple[Item, History]]:
@@ -104,26 +128,31 @@ def decide(pasts: Sequence[tuple[Item, History]], scorer: Scorer) -> list[Scored
 
 
 def record(
-    scored: Sequence[Scored], rejected: list[RejectedMessage], recorder: DecisionRecorder, patience: Patience
-) -> tuple[Parted[Scored, Scored], list[RejectedMessage]]:
-    """Write everything in one transaction; where items spoil it, the others, and rejections for those.
-
-    The second result is all that was rejected.
-    """
+    scored: Sequence[Scored], rejected: Sequence[RejectedMessage], recorder: DecisionRecorder, patience: Patience
+) -> Books:
+    """Write everything in one transaction; where items spoil it, the others, and rejections for those."""
+    written: list[Recorded] = []
 
     def write(part: Sequence[Scored], rejections: Sequence[RejectedMessage]) -> Sequence[Scored]:
-        patience.wait_for("postgres", lambda: recorder.record([each.transaction for each in part], rejections))
+        transactions = [each.transaction for each in part]
+        written.append(patience.wait_for("postgres", lambda: recorder.record(transactions, rejections)))
         return part
 
     try:
-        return Parted(done=list(write(scored, rejected))), rejected
+        parted: Parted[Scored, Scored] = Parted(done=list(write(scored, rejected)))
     except FraudSenseError:
         raise
     except Exception:  # noqa: BLE001 - the items to blame are found, quarantined and counted
         parted = isolate(scored, lambda part: write(part, ()))
         rejected = [*rejected, *(_quarantined(UNRECORDABLE, each.item, error) for each, error in parted.failed)]
         write((), rejected)
-        return parted, rejected
+    return Books(
+        scored=parted.done,
+        new=frozenset[str]().union(*(each.new for each in written)),
+        rejected=rejected,
+        conflicts=[conflict for each in written for conflict in each.conflicts],
+        failed=parted.failed,
+    )
 
 
 def announce(

@@ -17,12 +17,13 @@ logger = logging.getLogger(__name__)
 def tell(outcome: Outcome, took: timedelta) -> None:
     """Count and log one batch."""
     metrics.observe(metrics.BATCH, took.total_seconds())
-    for label, number in Counter(each.transaction.decision.label for each in outcome.scored).items():
+    new = [each for each in outcome.scored if each.transaction.transaction.transaction_id in outcome.new]
+    for label, number in Counter(each.transaction.decision.label for each in new).items():
         metrics.count(metrics.PROCESSED, number, risk_label=str(label))
-    for each in outcome.scored:
+    for each in new:
         waited = outcome.recorded_at - each.item.received_at
         metrics.observe(metrics.PROCESSING, max(0.0, waited.total_seconds()))
-    for message in outcome.rejected:
+    for message in (*outcome.rejected, *outcome.conflicts):
         _tell_rejected(message)
     for item, error in outcome.failures:
         _tell_failure(item, error)

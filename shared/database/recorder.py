@@ -20,6 +20,7 @@ from shared.database.rows import ALERT, CONTENT, DECISION, REJECTION, TRANSACTIO
 from shared.domain.alert import Alert
 from shared.domain.decision import RejectedMessage, ScoredTransaction
 from shared.domain.errors import DatabaseUnavailable
+from shared.ports import Recorded
 
 
 class PostgresRecorder:
@@ -34,18 +35,18 @@ class PostgresRecorder:
         self._connection: psycopg.Connection | None = None
         self._months: set[Month] = set()
 
-    def record(self, scored: Sequence[ScoredTransaction], rejected: Sequence[RejectedMessage]) -> None:
+    def record(self, scored: Sequence[ScoredTransaction], rejected: Sequence[RejectedMessage]) -> Recorded:
         """See the port. Raises DatabaseUnavailable; what the data causes is raised as it is."""
         if not scored and not rejected:
-            return
+            return Recorded()
         with self._connected() as connection:
             self._make_partitions(connection, scored)
             try:
-                _write(connection, scored, rejected)
+                return _write(connection, scored, rejected)
             except errors.CheckViolation:
                 self._months.clear()  # a month's partition was detached since it was seen
                 self._make_partitions(connection, scored)
-                _write(connection, scored, rejected)
+                return _write(connection, scored, rejected)
 
     def unannounced(self, transaction_ids: Sequence[str]) -> list[Alert]:
         """See the port."""
@@ -104,7 +105,7 @@ class PostgresRecorder:
 
 def _write(
     connection: psycopg.Connection, scored: Sequence[ScoredTransaction], rejected: Sequence[RejectedMessage]
-) -> None:
+) -> Recorded:
     firsts = first_of_each_id(scored)
     with connection.pipeline(), connection.transaction():
         gated = _pass_gate(connection, list(firsts.values()))
@@ -113,6 +114,7 @@ def _write(
         conflicts = id_conflicts(scored, recorded)
         _execute(connection, statements.REJECT, REJECTION, rejections([*rejected, *conflicts]))
         _raise_alerts(connection, [each for name, each in firsts.items() if name in gated])
+    return Recorded(frozenset(gated), conflicts)
 
 
 def _pass_gate(connection: psycopg.Connection, firsts: Sequence[ScoredTransaction]) -> set[str]:

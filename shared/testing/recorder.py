@@ -10,6 +10,7 @@ from shared.database.batch import Rejection, first_of_each_id, id_conflicts, rej
 from shared.domain.alert import Alert, alert_id_for
 from shared.domain.decision import RejectedMessage, ScoredTransaction
 from shared.domain.errors import DatabaseUnavailable
+from shared.ports import Recorded
 
 
 def _utc_now() -> datetime:
@@ -28,7 +29,7 @@ class MemoryRecorder:
     away: bool = False
     _turn: Lock = field(default_factory=Lock)
 
-    def record(self, scored: Sequence[ScoredTransaction], rejected: Sequence[RejectedMessage]) -> None:
+    def record(self, scored: Sequence[ScoredTransaction], rejected: Sequence[RejectedMessage]) -> Recorded:
         """See the port."""
         self.check()
         with self._turn:
@@ -36,10 +37,12 @@ class MemoryRecorder:
             new = {name: each for name, each in firsts.items() if name not in self.recorded}
             self.recorded |= new
             hashes = {name: self.recorded[name].content_hash for name in firsts}
-            self._reject([*rejected, *id_conflicts(scored, hashes)])
+            conflicts = id_conflicts(scored, hashes)
+            self._reject([*rejected, *conflicts])
             for each in new.values():
                 if each.decision.raises_alert:
                     self.alerts.append(_alert(each, seq=len(self.alerts) + 1, created_at=self.now()))
+            return Recorded(frozenset(new), conflicts)
 
     def unannounced(self, transaction_ids: Sequence[str]) -> list[Alert]:
         """See the port."""

@@ -8,6 +8,7 @@ import pytest
 from functions.score.fault import InjectedFault, Step, fault
 from shared.domain.decision import RejectedMessage, RiskLabel, ScoredTransaction
 from shared.domain.errors import DatabaseUnavailable, HistoryUnavailable
+from shared.ports import Recorded
 from shared.testing.recorder import MemoryRecorder
 from tests.builders import a_posted_transaction
 from tests.scoring import NOW, Bench, StubScorer, an_envelope, posted_in_a_row
@@ -74,12 +75,28 @@ def test_one_item_of_a_hundred_that_makes_a_rule_raise_is_quarantined_alone() ->
     assert [type(error).__name__ for _, error in outcome.failures] == ["UnevenRule"]
 
 
+def test_only_what_is_recorded_for_the_first_time_counts_as_new() -> None:
+    bench, batch = Bench(), an_envelope(*posted_in_a_row(3))
+    assert bench.score(batch).new == {"t0", "t1", "t2"}
+    again = bench.score(batch)
+    assert again.new == frozenset()
+    assert len(again.scored) == 3
+
+
+def test_an_id_conflict_is_told_apart_from_poison() -> None:
+    bench = Bench()
+    bench.score(an_envelope(a_posted_transaction(transaction_id="t1")))
+    outcome = bench.score(an_envelope(a_posted_transaction(transaction_id="t1", amount="26.00")))
+    assert [(each.reason, each.transaction_id) for each in outcome.conflicts] == [("id_conflict", "t1")]
+    assert (outcome.new, outcome.poison) == (frozenset(), 0.0)
+
+
 def test_an_item_that_only_the_database_refuses_does_not_block_the_others() -> None:
     class Refusing(MemoryRecorder):
-        def record(self, scored: Sequence[ScoredTransaction], rejected: Sequence[RejectedMessage]) -> None:
+        def record(self, scored: Sequence[ScoredTransaction], rejected: Sequence[RejectedMessage]) -> Recorded:
             if any(each.transaction.transaction_id == "t5" for each in scored):
                 raise ValueError("a byte that the column does not take")
-            super().record(scored, rejected)
+            return super().record(scored, rejected)
 
     bench = Bench(recorder=Refusing())
     outcome = bench.score(an_envelope(*posted_in_a_row(10)), GARBAGE)
