@@ -36,7 +36,7 @@ class Dataset:
     day: NDArray[np.datetime64]
     label: NDArray[np.float64]
 
-    def between(self, first: date, last: date | None = None) -> "Dataset":
+    def between(self, first: date, last: date | None = None) -> Dataset:
         """The transactions of these days, both included; without `last`, to the end."""
         chosen = self.day >= np.datetime64(first)
         if last is not None:
