@@ -129,9 +129,9 @@ class RabbitMQBroker:
     def __init__(self, url: str, queue_name: str, proxy: Proxy) -> None:
         parts = urlsplit(url)
         via = parts._replace(netloc=f"{parts.netloc.rsplit('@', 1)[0]}@127.0.0.1:{proxy.port}")
-        self.proxy = proxy
+        self.proxy, self.proxied_url = proxy, urlunsplit(via)
         self.publisher: EnvelopePublisher = RabbitMQPublisher(
-            urlunsplit(via), queue_name, timeout=timedelta(seconds=2)
+            self.proxied_url, queue_name, timeout=timedelta(seconds=2)
         )
         self._url, self._names = url, Topology(queue_name, "quorum", 1)
 

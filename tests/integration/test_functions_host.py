@@ -130,7 +130,7 @@ async def test_sigterm_lets_the_message_in_hand_finish_and_returns_the_others(
 async def test_a_lost_connection_is_opened_again_and_what_was_in_hand_comes_back(
     broker: RabbitMQBroker, start_score
 ) -> None:
-    host = start_score(f"amqp://guest:guest@127.0.0.1:{broker.proxy.port}/")
+    host = start_score(broker.proxied_url)
     await broker.publisher.publish(b"slow", message_id="m-1")
     await _until(host, "begin b'slow'")
 
