@@ -55,9 +55,14 @@ SCRIPT = _HEADER + Path(__file__).with_name("observe.lua").read_text()
 _DIGEST = sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
 _ANSWER = Struct("<19d")
 
-_AWAY = re.compile(
-    r"\b(READONLY|LOADING|OOM|MISCONF|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|BUSY|UNBLOCKED|MOVED|ASK)\b"
+_SCRIPT_FAILED = "user_script"
+"""Redis' name for a script, in every error that comes out of a running one."""
+
+_REFUSED = re.compile(
+    r"\b(READONLY|LOADING|OOM|MISCONF|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|BUSY|MOVED|ASK|NOPERM"
+    r"|ACL failure|user executing the script)\b"
 )
+"""What a running script says where Redis refused one of its commands; the last two are a missing permission."""
 
 
 def connect(url: str) -> redis.Redis:
@@ -69,8 +74,8 @@ def connect(url: str) -> redis.Redis:
 class RedisHistory:
     """ports.HistoryStore. Exact as `AccountHistories`, atomic per account, idempotent by transaction id.
 
-    Raises HistoryUnavailable where Redis does not answer or
-    refuses for now; any other error reply (a fault in the script) passes as redis.ResponseError.
+    Raises HistoryUnavailable where Redis does not answer or refuses to run the script, for whatever reason: no
+    transaction is to blame for that. Where the script ran and failed, redis.ResponseError passes.
     """
 
     def __init__(self, client: redis.Redis) -> None:
@@ -109,9 +114,9 @@ def _unavailable_where_redis_is() -> Iterator[None]:
         raise HistoryUnavailable(f"Redis did not answer: {error}") from error
     except redis.ResponseError as error:
         reply = f"{error.status_code or ''} {error}"
-        if not _AWAY.search(reply):
+        if _SCRIPT_FAILED in reply and not _REFUSED.search(reply):
             raise
-        raise HistoryUnavailable(f"Redis refuses for now: {error}") from error
+        raise HistoryUnavailable(f"Redis refuses; mend its state or the login's permissions: {reply}") from error
 
 
 def _arguments(transaction: Transaction) -> tuple[str | int, ...]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
+from uuid import uuid4
 
 import pytest
 import redis
@@ -227,6 +228,9 @@ class RefusingServer:
     def execute_command(self, *_: object) -> None:
         pass
 
+    def script_load(self, _: str) -> None:
+        pass
+
     def execute(self, **_: bool) -> list[Exception]:
         return [self._error]
 
@@ -245,11 +249,38 @@ class RefusingServer:
         "BUSY Redis is busy running a script.",
         "ERR max number of clients reached",
         "NOAUTH Authentication required.",
+        "WRONGPASS invalid username-password pair or user is disabled.",
+        "NOPERM this user has no permissions to run the 'evalsha' command",
+        "NOPERM ACL failure in script: No permissions to access a key script: f1c2, on @user_script:93.",
+        "NOSCRIPT No matching script. Please use EVAL.",
+        "UNKILLABLE Sorry the script already executed write commands against the dataset.",
+        "MOVED 3999 127.0.0.1:6381",
+        "DENIED Redis is running in protected mode.",
+        "ERR unknown command 'EVALSHA', with args beginning with: 'f1c2'",
     ],
 )
 def test_a_redis_that_refuses_for_now_counts_as_away(reply: str) -> None:
     with pytest.raises(HistoryUnavailable):
         RedisHistory(RefusingServer(reply)).observe([a_transaction()])
+
+
+@pytest.mark.parametrize("allowed", ["+@all -evalsha ~*", "+@all -zadd ~*", "+@all ~other:*"])
+def test_a_missing_permission_is_not_blamed_on_the_transaction(
+    client: redis.Redis, redis_url: str, allowed: str
+) -> None:
+    user = f"user-{uuid4()}"
+    client.execute_command("ACL", "SETUSER", user, "on", ">secret", *allowed.split())
+    try:
+        limited = RedisHistory(connect(redis_url.replace("://", f"://{user}:secret@")))
+        with pytest.raises(HistoryUnavailable):
+            limited.observe([a_transaction()])
+    finally:
+        client.execute_command("ACL", "DELUSER", user)
+
+
+def test_a_database_that_redis_does_not_have_is_not_blamed_on_the_transaction(redis_url: str) -> None:
+    with connect(redis_url.rsplit("/", 1)[0] + "/99999") as client, pytest.raises(HistoryUnavailable):
+        RedisHistory(client).observe([a_transaction()])
 
 
 def test_a_fault_in_the_script_is_not_taken_for_redis_being_away(client: redis.Redis) -> None:
