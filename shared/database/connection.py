@@ -24,12 +24,21 @@ def is_unavailability(error: BaseException | None) -> bool:
     if isinstance(error, errors.ProgramLimitExceeded | errors.StatementTooComplex):
         return False
     passing = psycopg.OperationalError | psycopg.InterfaceError | errors.ReadOnlySqlTransaction
-    return isinstance(error, passing | errors.IdleInTransactionSessionTimeout)
+    return isinstance(error, passing | errors.IdleInTransactionSessionTimeout) or is_outdated_plan(error)
 
 
-def is_missing_schema(error: BaseException) -> bool:
-    """Whether the database lacks what a migration brings: no item of a batch is to blame, and migrating helps."""
-    return isinstance(
-        error,
-        errors.UndefinedTable | errors.UndefinedColumn | errors.UndefinedFunction | errors.InsufficientPrivilege,
-    )
+def is_outdated_plan(error: BaseException | None) -> bool:
+    """Whether the connection prepared this statement for a schema that was migrated since; a new one works.
+
+    The message is in the server's language; the function that raises it has one name.
+    """
+    return isinstance(error, errors.FeatureNotSupported) and error.diag.source_function == "RevalidateCachedQuery"
+
+
+def missing_setup(error: BaseException) -> str | None:
+    """What must be done to the database before any batch can be recorded, or None where that is not the matter."""
+    if isinstance(error, errors.UndefinedTable | errors.UndefinedColumn | errors.UndefinedFunction):
+        return "The database is not migrated; run python -m shared.database.migrate"
+    if isinstance(error, errors.InsufficientPrivilege):
+        return "The database refuses this login; grant it what it lacks"
+    return None

@@ -3,25 +3,32 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import select
-from sqlalchemy.engine import make_url
+from sqlalchemy import event, select
+from sqlalchemy.engine import ExceptionContext, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from shared.database.connection import CONNECTION_SETTINGS, is_unavailability
+from shared.database.connection import CONNECTION_SETTINGS, is_outdated_plan, is_unavailability
 from shared.database.tables import transaction_ids
 from shared.domain.errors import DatabaseUnavailable
 
 
 def async_engine(url: str) -> AsyncEngine:
     """An engine on psycopg for a libpq URL; it connects lazily, to be disposed of by the caller."""
-    return create_async_engine(
+    engine = create_async_engine(
         make_url(url).set(drivername="postgresql+psycopg"),
         connect_args=CONNECTION_SETTINGS,
         pool_pre_ping=True,
         pool_timeout=5,
     )
+    event.listen(engine.sync_engine, "handle_error", _drop_outdated_connection)
+    return engine
+
+
+def _drop_outdated_connection(context: ExceptionContext) -> None:
+    if is_outdated_plan(context.original_exception):
+        context.is_disconnect = True
 
 
 @contextmanager

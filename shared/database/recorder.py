@@ -14,7 +14,7 @@ from psycopg.rows import dict_row
 
 from shared.database import statements
 from shared.database.batch import first_of_each_id, id_conflicts, rejections
-from shared.database.connection import CONNECTION_SETTINGS, is_missing_schema, is_unavailability
+from shared.database.connection import CONNECTION_SETTINGS, is_unavailability, missing_setup
 from shared.database.partitions import Month, make_partitions, month_of
 from shared.database.rows import ALERT, CONTENT, DECISION, REJECTION, TRANSACTION, Columns, T, alert_from, arrays
 from shared.domain.alert import Alert
@@ -77,10 +77,8 @@ class PostgresRecorder:
             try:
                 yield self._open()
             except psycopg.Error as error:
-                if is_missing_schema(error):
-                    raise DatabaseUnavailable(
-                        f"The database is not migrated; run python -m shared.database.migrate: {error}"
-                    ) from error
+                if missing := missing_setup(error):
+                    raise DatabaseUnavailable(f"{missing}: {error}") from error
                 if not is_unavailability(error):
                     raise
                 self._drop()

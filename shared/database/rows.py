@@ -113,6 +113,9 @@ _AS_THEY_ARE = (
     "model_version", "occurred_at", "created_at",
 )  # fmt: skip
 
+ALERT_READ = ("id", "reason", "risk_label", "status", *_AS_THEY_ARE)
+"""The columns that `alert_fields` needs."""
+
 
 def _lat(place: Place | None) -> float | None:
     return None if place is None else float(place.lat)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from shared.database.rows import ALERT, CONTENT, DECISION, REJECTION, TRANSACTION, Columns
+from shared.database.rows import ALERT, ALERT_READ, CONTENT, DECISION, REJECTION, TRANSACTION, Columns
 
 ALERT_LOCK = 0x46535F41
 
@@ -56,7 +56,11 @@ INSERT INTO alerts ({_names(ALERT)}, created_at)
 SELECT {_jsonb(ALERT, "reason")}, clock_timestamp() FROM {_unnest(ALERT)} ORDER BY n
 """  # noqa: S608
 
-UNANNOUNCED = "SELECT * FROM alerts WHERE transaction_id = ANY(%b) AND announced_at IS NULL ORDER BY seq"
+# Every column by its name: a migration that adds one would change what a prepared `*` answers.
+UNANNOUNCED = f"""
+SELECT {", ".join(ALERT_READ)} FROM alerts
+WHERE transaction_id = ANY(%b) AND announced_at IS NULL ORDER BY seq
+"""  # noqa: S608
 
 MARK_ANNOUNCED = """
 UPDATE alerts SET announced_at = %s WHERE id IN (

@@ -1,6 +1,7 @@
 """The migrations make the tables that the metadata describes, once, whoever runs them."""
 
 from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
 
 import alembic.command
 import psycopg
@@ -38,16 +39,17 @@ def test_migrating_again_changes_nothing(database_url, engine):
 
 
 def test_two_migrations_at_once_are_harmless(services):
-    name = "test_migrate_twice"
+    name = f"test_{uuid4().hex[:12]}"
     url = f"{services.database.rsplit('/', 1)[0]}/{name}"
     with psycopg.connect(services.database, autocommit=True) as server:
-        server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         server.execute(f"CREATE DATABASE {name}")
-        with ThreadPoolExecutor(3) as pool:
-            list(pool.map(migrate, [url] * 3))
-        with psycopg.connect(url) as connection:
-            assert connection.execute("SELECT count(*) FROM alembic_version").fetchone() == (1,)
-        server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        try:
+            with ThreadPoolExecutor(3) as pool:
+                list(pool.map(migrate, [url] * 3))
+            with psycopg.connect(url) as connection:
+                assert connection.execute("SELECT count(*) FROM alembic_version").fetchone() == (1,)
+        finally:
+            server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def test_going_back_before_the_first_tables_is_refused(engine):

@@ -3,10 +3,14 @@
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from threading import Event
+from time import monotonic
+from uuid import uuid4
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from shared.database.recorder import PostgresRecorder
 from shared.domain.errors import DatabaseUnavailable
@@ -108,8 +112,9 @@ class TestWaiting:
             "SELECT pid FROM pg_stat_activity"
             " WHERE datname = current_database() AND application_name = 'fraudsense' AND wait_event_type = 'Lock'"
         )
+        deadline = monotonic() + 10
         while not (row := connection.execute(query).fetchone()):
-            pass
+            assert monotonic() < deadline, "the recorder did not wait for the other writer"
         return row[0]
 
     def test_what_the_other_committed_meanwhile_makes_it_an_id_conflict(self, recorder, writer, connection):
@@ -182,6 +187,57 @@ class TestTrouble:
         program = "import shared.database.recorder, sys; print('sqlalchemy' in sys.modules)"
         ran = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
         assert ran.stdout == "False\n"
+
+
+@contextmanager
+def altered(connection, table: str, change: str, back: str):
+    """A migration while scorers run, and what it was before again."""
+    connection.execute(f"ALTER TABLE {table} {change}")
+    try:
+        yield
+    finally:
+        connection.execute(f"ALTER TABLE {table} {back}")
+
+
+class TestMigratedMeanwhile:
+    """Statements are prepared once per connection, for the columns there were then."""
+
+    @pytest.mark.parametrize("table", ["alerts", "transaction_ids", "transactions", "scores", "rejected_messages"])
+    def test_a_column_that_was_added_changes_nothing(self, recorder, connection, table):
+        use(recorder, range(8))
+        with altered(connection, table, "ADD COLUMN later int", "DROP COLUMN later"):
+            use(recorder, range(8, 16))
+        assert count(connection, "scores") == 16
+
+    @pytest.mark.parametrize("table", ["alerts", "transaction_ids"])
+    def test_a_column_of_another_type_needs_a_new_connection_only(self, recorder, connection, table):
+        use(recorder, range(8))
+        change = "ALTER COLUMN transaction_id TYPE "
+        with altered(connection, table, f"{change} varchar(64)", f"{change} text"):
+            with pytest.raises(DatabaseUnavailable):
+                use(recorder, range(8, 9))
+            use(recorder, range(8, 16))
+        assert count(connection, "scores") == 16
+
+    def test_without_a_permission_it_says_so(self, connection, database_url):
+        role = f"test_{uuid4().hex[:12]}"
+        connection.execute(f"CREATE ROLE {role} LOGIN")
+        recorder = PostgresRecorder(make_conninfo(database_url, user=role))
+        try:
+            with pytest.raises(DatabaseUnavailable, match="grant"):
+                recorder.unannounced(["a"])
+        finally:
+            recorder.close()
+            connection.execute(f"DROP ROLE {role}")
+
+
+def use(recorder, numbers: range) -> None:
+    """A batch through every statement of the recorder."""
+    for number in numbers:
+        batch = a_batch(f"t{number}", decision=an_alarm())
+        recorder.record(batch, [])
+        recorder.record([*batch, *a_batch(f"t{number}", payload=b"{}")], [])
+        recorder.mark_announced(recorder.unannounced([f"t{number}"]), NOON)
 
 
 class TestOrder:

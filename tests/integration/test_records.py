@@ -80,6 +80,19 @@ class TestTransactions:
         found = await transactions.find("a")
         assert (found.alert_id, found.reasons, found.model_version) == (None, (), "m7")
 
+    async def test_a_migration_meanwhile_costs_one_answer_and_no_more(self, recorder, transactions, database_url):
+        recorder.record([a_scored_transaction("a")], [])
+        for _ in range(8):
+            await transactions.find("a")
+        with psycopg.connect(database_url, autocommit=True) as migration:
+            migration.execute("ALTER TABLE scores ALTER COLUMN model_version TYPE varchar(64)")
+            try:
+                with pytest.raises(DatabaseUnavailable):
+                    await transactions.find("a")
+                assert (await transactions.find("a")).model_version == "model-1"
+            finally:
+                migration.execute("ALTER TABLE scores ALTER COLUMN model_version TYPE text")
+
     async def test_an_unknown_transaction_is_none(self, transactions):
         assert await transactions.find("unknown") is None
 
