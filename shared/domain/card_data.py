@@ -14,6 +14,7 @@ _WORDS = re.compile(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|\d+")
 _DIGIT = re.compile(r"\d")
 _MASK = "*"
 _SHORTEST = 13
+_LONGEST_KEPT_NAME = 64
 
 
 def card_number_spans(text: str) -> Iterator[tuple[int, int]]:
@@ -47,11 +48,18 @@ def passes_luhn(digits: list[int]) -> bool:
     return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
 
 
-@lru_cache(maxsize=4096)
 def is_forbidden_name(name: str) -> bool:
     """Whether a field is named like a CVV, a PIN or track data: `cvv`, `cardPin`, `track_2_data`."""
+    # Clients choose names: of long ones the kept answers would fill the memory.
+    return _kept_answer(name) if len(name) <= _LONGEST_KEPT_NAME else _is_forbidden_name(name)
+
+
+def _is_forbidden_name(name: str) -> bool:
     words = [word.lower() for word in _WORDS.findall(unicodedata.normalize("NFKC", name))]
     return any(_FORBIDDEN_WORD.fullmatch(w) for w in [*words, "".join(words)])
+
+
+_kept_answer = lru_cache(maxsize=4096)(_is_forbidden_name)
 
 
 def find_card_data(value: object, path: str = "") -> str | None:
@@ -72,13 +80,20 @@ def find_card_data(value: object, path: str = "") -> str | None:
 def _find_in_member(key: str, value: object, path: str) -> str | None:
     if has_card_number(key):
         return path
-    here = f"{path}/{key.replace('~', '~0').replace('/', '~1')}"
+    here = f"{path}/{reference_token(key)}"
     return here if is_forbidden_name(key) else find_card_data(value, here)
 
 
+def reference_token(key: str) -> str:
+    """A key as it stands in a JSON pointer (RFC 6901)."""
+    return key.replace("~", "~0").replace("/", "~1")
+
+
 def _text(value: object) -> str:
-    """Numbers written out, so that an exponent hides no digits."""
-    return f"{value:.0f}" if isinstance(value, float) and abs(value) >= 1e12 else str(value)
+    """Of a number with a fraction the digits before the point, written out: those behind it are no card number."""
+    if isinstance(value, float):
+        return str(int(value)) if 1e12 <= abs(value) < 1e19 else ""
+    return str(value)
 
 
 def has_card_number(text: str) -> bool:

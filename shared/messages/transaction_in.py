@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
@@ -16,6 +17,7 @@ from shared.domain.currencies import CURRENCIES
 from shared.domain.transaction import Place, Transaction
 from shared.messages.transaction_errors import (
     MAX_AHEAD,
+    PLACES,
     RFC3339,
     FieldError,
     InvalidTransaction,
@@ -154,7 +156,8 @@ def _canonical(model: TransactionIn, occurred_at: datetime) -> bytes:
     return _encode(fields).encode("utf-8", "replace")
 
 
-_LONG_RUN = re.compile(rb"[0-9](?:[ -]?[0-9]){12}")
+_texts = attrgetter(*(name for name in _KNOWN if name not in {each for place in PLACES for each in place}))
+_LONG_RUN = re.compile(r"[0-9](?:[ -]?[0-9]){12}")
 
 
 def _is_plain(model: TransactionIn, occurred_at: datetime, payload: bytes, now: datetime) -> bool:
@@ -164,7 +167,7 @@ def _is_plain(model: TransactionIn, occurred_at: datetime, payload: bytes, now: 
     )
     known = whole and not model.__pydantic_extra__ and occurred_at <= now + MAX_AHEAD
     small = known and payload.isascii() and len(payload) <= MAX_TRANSACTION_BYTES
-    return small and not _LONG_RUN.search(payload)
+    return small and not _LONG_RUN.search("\n".join(filter(None, _texts(model))))
 
 
 def _look_closer(posted: object, payload: bytes, now: datetime) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import random
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -83,6 +84,19 @@ def test_names_that_only_resemble_them_are_not(name: str) -> None:
     assert not is_forbidden_name(name)
 
 
+def test_long_names_chosen_by_clients_are_not_kept() -> None:
+    tracemalloc.start()
+    try:
+        assert not any(is_forbidden_name(f"{number:016}") for number in range(5_000))
+        assert is_forbidden_name(f"{'x' * 100}_cvv")
+        before, _ = tracemalloc.get_traced_memory()
+        assert not any(is_forbidden_name(f"{number:016384}") for number in range(200))
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < 100_000
+
+
 @pytest.mark.parametrize(
     ("value", "pointer"),
     [
@@ -93,7 +107,10 @@ def test_names_that_only_resemble_them_are_not(name: str) -> None:
         (CARDS[0], ""),
         ({"n": float(CARDS[0])}, "/n"),
         ({"n": -int(CARDS[0])}, "/n"),
+        ({"n": 4111111111111111.5}, "/n"),
         ({"a": True, "b": None, "c": [1.5]}, None),
+        ({"a": 0.4111111111111111, "b": 4.111111111111111, "c": 1e300, "d": float("inf")}, None),
+        ({"a": "0.4111111111111111"}, "/a"),
     ],
 )
 def test_the_pointer_names_the_place_and_never_the_number(value: object, pointer: str | None) -> None:
@@ -119,9 +136,11 @@ def test_masking_parsed_json_hides_numbers_keys_and_forbidden_values() -> None:
         "cvv": "123",
         "deep": [{CARDS[1]: {"pin": 9}}],
         "ok": 1.5,
+        "fraction": 0.6011000990139424,
+        "whole": float(CARDS[0]),
     }
     masked = mask_card_data(posted)
-    assert find_card_data({k: v for k, v in masked.items() if k in ("note", "n", "ok")}) is None
+    assert find_card_data({k: v for k, v in masked.items() if k in ("note", "n", "ok", "whole")}) is None
     assert masked["cvv"] == "*"
-    assert masked["ok"] == 1.5
+    assert (masked["ok"], masked["fraction"], masked["whole"]) == (1.5, 0.6011000990139424, "*" * 16)
     assert not any(secret in json.dumps(masked) for secret in (CARDS[0], CARDS[1], "123", "9}"))

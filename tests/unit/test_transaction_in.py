@@ -15,6 +15,7 @@ from shared.domain.errors import NewerEnvelope, UnreadableEnvelope
 from shared.messages.envelope import MAX_ENVELOPE_BYTES, MAX_ITEMS, decode_envelope, encode_envelopes
 from shared.messages.transaction_in import InvalidTransaction, Item, parse_json, parse_transaction
 from tests.builders import NOON, a_posted_transaction
+from tests.unit.test_card_data import CARDS
 
 identifiers = st.from_regex(r"\A[A-Za-z0-9._:@+-]{1,64}\Z")
 texts = st.from_regex(r"\A[^\x00-\x1f\x7f]{1,64}\Z").filter(lambda t: t.isprintable())
@@ -92,6 +93,33 @@ def test_other_content_has_another_hash(changes: dict[str, Any]) -> None:
 
 def test_a_null_for_an_optional_field_is_the_same_as_none_given() -> None:
     assert parsed(a_posted_transaction() | {"channel": None}) == parsed(a_posted_transaction())
+
+
+latitudes, longitudes = st.floats(-90, 90), st.floats(-180, 180)
+
+
+@given(st.tuples(latitudes, longitudes, latitudes, longitudes))
+def test_every_place_on_earth_is_accepted_whatever_its_digits(degrees: tuple[float, ...]) -> None:
+    places = dict(zip(("geo_lat", "geo_lon", "home_lat", "home_lon"), degrees, strict=True))
+    assert parsed(a_posted_transaction(**places)).transaction.place is not None
+    assert parsed(a_posted_transaction(**places, note="kept")).transaction.place is not None
+
+
+@pytest.mark.parametrize("card", CARDS)
+@pytest.mark.parametrize("number", [int, float, lambda card: -float(card), lambda card: [{"n": int(card)}]])
+def test_a_card_number_is_refused_as_whole_number_and_before_the_point(card: str, number: Any) -> None:
+    with pytest.raises(InvalidTransaction) as refused:
+        parsed(a_posted_transaction(geo_lat=1.5, geo_lon=2.5, n=number(card)))
+    assert [error.code for error in refused.value.errors] == ["card_data"]
+
+
+@pytest.mark.parametrize("field", ["transaction_id", "account_id", "merchant_id", "merchant_category", "channel",
+                                   "device_id", "ip_address"])  # fmt: skip
+@pytest.mark.parametrize("text", [CARDS[0], f"0.{CARDS[0]}", f"1.{CARDS[0]}-2", "4111-1111-1111-1111"])
+def test_a_card_number_is_refused_in_every_known_text(field: str, text: str) -> None:
+    with pytest.raises(InvalidTransaction) as refused:
+        parsed(a_posted_transaction(**{field: text}))
+    assert [(error.pointer, error.code) for error in refused.value.errors] == [(f"/{field}", "card_data")]
 
 
 @given(plain_json)
