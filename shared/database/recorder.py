@@ -13,11 +13,11 @@ from psycopg import errors
 from psycopg.rows import dict_row
 
 from shared.database import statements
-from shared.database.batch import first_of_each_id, id_conflicts, rejections
 from shared.database.connection import CONNECTION_SETTINGS, is_unavailability, missing_setup
 from shared.database.partitions import Month, make_partitions, month_of
 from shared.database.rows import ALERT, CONTENT, DECISION, REJECTION, TRANSACTION, Columns, T, alert_from, arrays
 from shared.domain.alert import Alert
+from shared.domain.books import first_of_each_id, id_conflicts, rejections
 from shared.domain.decision import RejectedMessage, ScoredTransaction
 from shared.domain.errors import DatabaseUnavailable
 from shared.ports import Recorded

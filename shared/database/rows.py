@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from shared.database.batch import Rejection
 from shared.domain.alert import Alert, AlertStatus, alert_id_for
+from shared.domain.books import Rejection
 from shared.domain.decision import Reason, RiskLabel, ScoredTransaction
 from shared.domain.transaction import Place
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from threading import Lock
 from uuid import UUID
 
-from shared.database.batch import Rejection, first_of_each_id, id_conflicts, rejections
 from shared.domain.alert import Alert, alert_id_for
+from shared.domain.books import Rejection, first_of_each_id, id_conflicts, rejections
 from shared.domain.decision import RejectedMessage, ScoredTransaction
 from shared.domain.errors import DatabaseUnavailable
 from shared.ports import Recorded
