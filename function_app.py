@@ -4,9 +4,9 @@ from importlib import import_module
 
 import azure.functions as func
 
-from shared.settings import Settings
+from shared.settings import Group, Settings, load_settings
 
-GROUPS = {"ingest": "functions.ingest.blueprint", "score": "functions.score.blueprint"}
+GROUPS: dict[Group, str] = {"ingest": "functions.ingest.blueprint", "score": "functions.score.blueprint"}
 
 
 def build_app(settings: Settings) -> func.FunctionApp:
@@ -17,4 +17,4 @@ def build_app(settings: Settings) -> func.FunctionApp:
     return app
 
 
-app = build_app(Settings())
+app = build_app(load_settings())

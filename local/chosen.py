@@ -1,20 +1,6 @@
-"""The user's settings for the local build, from the environment."""
+"""Which services the user runs himself."""
 
-from pydantic import ValidationError
-
-from shared.command_line import UserError
 from shared.settings import Settings
-
-
-def chosen_settings() -> Settings:
-    """The settings. Raises UserError naming those that make no sense."""
-    try:
-        return Settings()
-    except ValidationError as error:
-        problems = [
-            f"FRAUDSENSE_{problem['loc'][0]}".upper() + f": {problem['msg']}" for problem in error.errors()
-        ]
-        raise UserError("; ".join(problems) + ".") from error
 
 
 def given_urls(settings: Settings) -> dict[str, str]:

@@ -15,7 +15,7 @@ from shared.command_line import UserError
 from shared.domain.errors import BrokerUnavailable
 from shared.messages.envelope import ENVELOPE_VERSION, MAX_ENVELOPE_BYTES, MAX_ITEMS
 from shared.ports import EnvelopePublisher
-from shared.settings import Settings
+from shared.settings import load_settings
 from shared.transactions_csv import read_transactions
 
 JSON_LINES = {".jsonl", ".ndjson"}
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Publish the file; raises UserError where it cannot be read or the queue does not confirm."""
-    settings = Settings()
+    settings = load_settings()
     if settings.broker == "memory":
         raise UserError("FRAUDSENSE_BROKER=memory has no queue outside one process; set it to rabbitmq.")
     envelopes = pack(_transactions(args.file, args.limit), min(args.batch, MAX_ITEMS))

@@ -4,14 +4,13 @@ import argparse
 import shutil
 from functools import partial
 
-from local.chosen import chosen_settings
 from local.data_folder import DataFolder
 from local.parts import alerts, environment_of_parts, is_healthy, python_module
 from local.session import start_services, supervise
 from local.supervisor import Part, Supervisor
 from local.terminal import tell
 from shared.command_line import UserError
-from shared.settings import Settings
+from shared.settings import Settings, load_settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +24,7 @@ def run(_: argparse.Namespace) -> int:
         raise UserError(
             "Azure Functions Core Tools are not on PATH: install azure-functions-core-tools-4, or use `make run`."
         )
-    settings = chosen_settings()
+    settings = load_settings()
     return supervise(settings, partial(_work, program, settings))
 
 

@@ -16,11 +16,10 @@ from typing import Any
 
 from shared.command_line import UserError
 from shared.domain.errors import FraudSenseError
-from shared.settings import Settings
+from shared.settings import GROUPS, Settings, load_settings
 from shared.telemetry.logs import Event, configure_logs, log
 
 ROOT = Path(__file__).parents[1]
-GROUPS = ("ingest", "score")
 GRACE = timedelta(seconds=30)
 
 logger = logging.getLogger(__name__)
@@ -106,9 +105,9 @@ def main(argv: Sequence[str]) -> int:
     """Run one group until it is told to stop: 0, or 2 where the user must mend something first."""
     args = _arguments(argv)
     _set_environment(args.group, args.port)
-    settings = Settings()
-    configure_logs(args.group, settings.log_level)
     try:
+        settings = load_settings()
+        configure_logs(args.group, settings.log_level)
         _refuse_memory(settings, args.group)
         function = _only_function(import_module(args.app).app, args.group)
         log(logger, logging.INFO, Event.STARTED, trigger=function.trigger["type"])

@@ -30,14 +30,12 @@ def python_module(module: str, *arguments: str) -> tuple[str, ...]:
 
 
 def alerts(settings: Settings, environment: Mapping[str, str]) -> Part:
-    """Alerts and the dashboard under uvicorn; open WebSockets hold it for a moment only."""
-    options = ("--factory", "--host", "127.0.0.1", "--port", str(settings.alerts_port))
-    quiet = ("--log-level", "warning", "--no-access-log", "--timeout-graceful-shutdown", "2")
+    """Alerts and the dashboard; open WebSockets hold it for a moment only."""
     return Part(
         name="alerts",
-        command=python_module("uvicorn", "functions.alerts.app:app", *options, *quiet),
+        command=python_module("functions.alerts"),
         ready=partial(is_healthy, settings.alerts_port),
-        environment=environment,
+        environment={**environment, "FRAUDSENSE_ALERTS_PORT": str(settings.alerts_port)},
     )
 
 

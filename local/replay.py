@@ -12,7 +12,6 @@ from pathlib import Path
 
 import httpx
 
-from local.chosen import chosen_settings
 from local.data_folder import held_state
 from local.replay_outcomes import OutcomeReader, PublicOutcomes, RecordedOutcomes, await_outcomes
 from local.replay_posting import Poster
@@ -22,6 +21,7 @@ from local.replay_view import ReplayView
 from shared.command_line import UserError
 from shared.database.engine import async_engine
 from shared.database.outcomes import OutcomeRecords
+from shared.settings import load_settings
 from shared.transactions_csv import read_transactions
 
 REQUEST_SECONDS = 30
@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Post, wait, print the summary as one JSON line; 0 if everything accepted was scored or rejected, else 1."""
-    url = _address(args.url) if args.url else f"http://127.0.0.1:{chosen_settings().ingest_port}"
+    url = _address(args.url) if args.url else f"http://127.0.0.1:{load_settings().ingest_port}"
     try:
         summary = asyncio.run(_replay(args, url))
     except KeyboardInterrupt:
@@ -88,7 +88,7 @@ def _batches(args: argparse.Namespace) -> Iterator[DueBatch]:
 @asynccontextmanager
 async def _outcome_reader(client: httpx.AsyncClient, url: str) -> AsyncIterator[OutcomeReader]:
     """PostgreSQL where `run` on this machine started the ingest at `url`: ingest is spared a question per row."""
-    urls = (held_state(chosen_settings().data_dir) or {}).get("urls", {})
+    urls = (held_state(load_settings().data_dir) or {}).get("urls", {})
     if urls.get("ingest", "").rstrip("/") != url:
         yield PublicOutcomes(client)
         return

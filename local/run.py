@@ -6,13 +6,12 @@ import os
 from functools import partial
 from typing import Any
 
-from local.chosen import chosen_settings
 from local.data_folder import STATE, DataFolder
 from local.parts import alerts, environment_of_parts, function_group, python_module, sample_traffic
 from local.session import start_services, supervise
 from local.supervisor import Supervisor
 from local.terminal import tell
-from shared.settings import Settings
+from shared.settings import Settings, load_settings
 
 PARTS = ("ingest", "score", "alerts", "postgres", "redis", "rabbitmq")
 
@@ -23,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(_: argparse.Namespace) -> int:
     """Exit code 0 once stopped, 1 where a part does not start."""
-    settings = chosen_settings()
+    settings = load_settings()
     return supervise(settings, partial(_work, settings))
 
 

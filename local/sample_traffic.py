@@ -10,12 +10,12 @@ from typing import Any, Protocol
 
 import httpx
 
-from local.chosen import chosen_settings
 from local.replay_answers import Answer, read_answers
 from local.sample_customers import category_of, in_currency
 from local.sample_story import Payment, story
 from local.stopping import stopping_on_signals
 from shared.messages.transaction_in import rfc3339
+from shared.settings import load_settings
 
 REQUEST_SECONDS = 3
 GATHERED_SECONDS = 0.1
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Post until told to stop; the last line says how many payments were accepted and refused."""
-    url = args.url or f"http://127.0.0.1:{chosen_settings().ingest_port}"
+    url = args.url or f"http://127.0.0.1:{load_settings().ingest_port}"
     run_id = f"{time.time_ns() // 1_000_000:x}"
     with stopping_on_signals() as stopping, httpx.Client(base_url=url, timeout=REQUEST_SECONDS) as client:
         print(f"Posting {args.rate:g} sample payments a second to {url}; Ctrl-C stops.", flush=True)

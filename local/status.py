@@ -3,9 +3,9 @@
 import argparse
 import json
 
-from local.chosen import chosen_settings
 from local.data_folder import held_state
 from local.terminal import tell
+from shared.settings import load_settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Exit code 1 where nothing runs."""
-    folder = chosen_settings().data_dir
+    folder = load_settings().data_dir
     state = held_state(folder)
     if state is None:
         tell(f"Nothing is ready in {folder}: start it with `make run`, or wait for its READY line.")

@@ -2,13 +2,16 @@
 
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 from urllib.parse import quote
 
-from pydantic import Field
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-Group = Literal["ingest", "score", "alerts"]
+from shared.command_line import UserError
+
+Group = Literal["ingest", "score"]
+GROUPS: tuple[Group, ...] = get_args(Group)
 SHIPPED_MODEL = Path(__file__).parents[1] / "ml" / "models" / "shipped"
 
 
@@ -55,6 +58,13 @@ class Settings(BaseSettings):
     fault: str = Field("", description="Local build only: <step>:<kill|raise>[:n]")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severe log level")
 
+    @field_validator("functions")
+    @classmethod
+    def _names_groups(cls, value: str) -> str:
+        if not (names := _listed(value)) or names - set(GROUPS):
+            raise ValueError(f"Choose from {', '.join(GROUPS)}, with commas between them")
+        return value
+
     @cached_property
     def postgres_url(self) -> str:
         """The libpq URL, from the one setting or from its five parts."""
@@ -66,6 +76,22 @@ class Settings(BaseSettings):
         return f"postgresql://{user}{password}@{host}:{self.database_port}/{name}"
 
     @cached_property
-    def groups(self) -> tuple[str, ...]:
+    def groups(self) -> tuple[Group, ...]:
         """The function groups to register."""
-        return tuple(group.strip() for group in self.functions.split(",") if group.strip())
+        return tuple(group for group in GROUPS if group in _listed(self.functions))
+
+
+def _listed(text: str) -> set[str]:
+    return {name.strip() for name in text.split(",")} - {""}
+
+
+def load_settings() -> Settings:
+    """The settings of this process. Raises UserError naming those that make no sense."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = "; ".join(
+            f"FRAUDSENSE_{problem['loc'][0]}".upper() + f": {problem['msg'].removeprefix('Value error, ')}"
+            for problem in error.errors()
+        )
+        raise UserError(f"{problems}.") from None  # the original shows the values, which may be secret

@@ -97,16 +97,16 @@ class PrivateRedis(Program):
 
 
 class AlertsServer(Program):
-    """alerts under uvicorn, as it is deployed."""
+    """alerts as it is deployed."""
 
     def __init__(self, database_url: str, redis_url: str) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.stream_url = f"ws://127.0.0.1:{self.port}/alerts/stream"
-        served = ["functions.alerts.app:app", "--factory", "--port", str(self.port)]
         super().__init__(
-            [sys.executable, "-m", "uvicorn", *served, "--ws-per-message-deflate", "false"],
+            [sys.executable, "-m", "functions.alerts"],
             self.is_ready,
+            FRAUDSENSE_ALERTS_PORT=str(self.port),
             FRAUDSENSE_DATABASE_URL=database_url,
             FRAUDSENSE_REDIS_URL=redis_url,
             FRAUDSENSE_LOG_LEVEL="WARNING",

@@ -1,32 +1,44 @@
-"""alerts' door: the ASGI app with the stream, the routes and the dashboard.
+"""alerts' door: the ASGI app with stream, routes and dashboard; `python -m functions.alerts` serves it."""
 
-`python -m uvicorn functions.alerts.app:app --factory --timeout-graceful-shutdown 5 --ws-per-message-deflate false`
-"""
-
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 
 from functions.alerts.background import running
+from functions.alerts.body_limit import LimitedBodies
 from functions.alerts.dashboard import show_dashboard
 from functions.alerts.operations import operations
+from functions.alerts.origin import is_foreign
 from functions.alerts.parts import Parts
 from functions.alerts.problems import answer_with_problems
 from functions.alerts.routes import routes
 from functions.alerts.session import serve
 from functions.alerts.wiring import wire
-from shared.settings import Settings
-from shared.telemetry.logs import configure_logs
+from shared.problem_answers import with_schemas
+from shared.settings import load_settings
+from shared.telemetry.logs import Event, configure_logs, log
 from shared.telemetry.metrics import configure_metrics
+
+_logger = logging.getLogger(__name__)
 
 
 def app() -> FastAPI:
     """The app of this process, as the environment's settings say."""
-    settings = Settings()
+    settings = load_settings()
     configure_logs("alerts", settings.log_level)
     configure_metrics("alerts")
     return create_app(wire(settings))
+
+
+class AlertsApp(FastAPI):
+    """FastAPI, its OpenAPI document with the schema of problem documents."""
+
+    def openapi(self) -> dict[str, Any]:
+        """As the base class, with the schemas that our own references name."""
+        return with_schemas(super().openapi())
 
 
 def create_app(parts: Parts) -> FastAPI:
@@ -35,14 +47,18 @@ def create_app(parts: Parts) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with running(parts):
+            log(_logger, logging.INFO, Event.STARTED)
             yield
+        log(_logger, logging.INFO, Event.STOPPED)
 
-    served = FastAPI(
+    served = AlertsApp(
         title="FraudSense alerts",
         lifespan=lifespan,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
+    served.add_middleware(LimitedBodies)
     answer_with_problems(served)
     served.include_router(routes(parts))
     served.include_router(operations(parts))
@@ -50,6 +66,9 @@ def create_app(parts: Parts) -> FastAPI:
 
     @served.websocket("/alerts/stream")
     async def stream(websocket: WebSocket) -> None:
+        if is_foreign(websocket.headers):
+            await websocket.close()  # before it is accepted, the server makes this a 403
+            return
         await websocket.accept()
         with suppress(WebSocketDisconnect):
             await serve(_Client(websocket), parts.hub, parts.alerts, websocket.query_params.get("after"))

@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,7 +14,7 @@ from pamqp.common import FieldValue
 
 from shared.command_line import UserError
 from shared.domain.errors import BrokerUnavailable
-from shared.settings import Settings
+from shared.settings import Settings, load_settings
 
 DELIVERY_LIMIT = 100
 CONNECT_TIMEOUT_SECONDS = 5
@@ -119,7 +119,8 @@ def _way_out(topology: Topology, detail: str) -> str:
         f"{topology.queue_type}, at most {topology.max_length} messages ({detail}).\n"
         "A queue's properties cannot be changed. To drain and recreate it:\n"
         "  1. stop ingest and every other producer;\n"
-        f"  2. let score empty '{topology.queue}', and redrive or purge '{topology.dead_queue}';\n"
+        f"  2. let score empty '{topology.queue}', keep what you want of '{topology.dead_queue}',\n"
+        f"     then discard the rest: rabbitmqctl purge_queue {topology.dead_queue}\n"
         "  3. stop score;\n"
         "  4. python -m shared.broker.topology --recreate\n"
         "  5. start score and ingest again."
@@ -131,17 +132,21 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m shared.broker.topology", description=__doc__)
     parser.add_argument("--recreate", action="store_true", help="delete the queues first, if they are empty")
     args = parser.parse_args(argv)
-    settings = Settings()
-    if settings.broker != "rabbitmq":
-        parser.exit(2, f"There is nothing to declare here for FRAUDSENSE_BROKER={settings.broker}.\n")
-    work = recreate if args.recreate else declare
     try:
-        asyncio.run(
-            work(settings.rabbitmq_url, settings.queue_name, settings.queue_type, settings.queue_max_length)
-        )
+        asyncio.run(_work(load_settings(), recreate if args.recreate else declare))
     except (UserError, BrokerUnavailable) as error:
         parser.exit(2, f"{parser.prog}: {error}\n")
     return 0
+
+
+async def _work(
+    settings: Settings, declare_or_recreate: Callable[[str, str, QueueType, int], Awaitable[None]]
+) -> None:
+    if settings.broker != "rabbitmq":
+        raise UserError(f"there is nothing to declare here for FRAUDSENSE_BROKER={settings.broker}.")
+    await declare_or_recreate(
+        settings.rabbitmq_url, settings.queue_name, settings.queue_type, settings.queue_max_length
+    )
 
 
 if __name__ == "__main__":

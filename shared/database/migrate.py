@@ -11,9 +11,10 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
+from shared.command_line import UserError
 from shared.database.connection import is_unavailability
 from shared.domain.errors import DatabaseUnavailable
-from shared.settings import Settings
+from shared.settings import load_settings
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 WAIT_FOR_SERVER_SECONDS = 10.0
@@ -72,6 +73,6 @@ def _wait_for_turn(connection: Connection) -> None:
 
 if __name__ == "__main__":
     try:
-        migrate(Settings().postgres_url)
-    except DatabaseUnavailable as error:
+        migrate(load_settings().postgres_url)
+    except (UserError, DatabaseUnavailable) as error:
         sys.exit(str(error))

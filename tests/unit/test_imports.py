@@ -20,10 +20,11 @@ START = {
 def loaded(group: str, program: str) -> set[str]:
     """Which of HEAVY are loaded in a fresh process once the group has started."""
     show = f"import json, sys; print(json.dumps([m for m in {HEAVY} if m in sys.modules]))"
+    chosen = {} if group == "alerts" else {"FRAUDSENSE_FUNCTIONS": group}
     result = subprocess.run(
         [sys.executable, "-c", f"{program}\n{show}"],
         cwd=ROOT,
-        env=os.environ | {"FRAUDSENSE_FUNCTIONS": group, "FRAUDSENSE_SCORE_PORT": "0"},
+        env=os.environ | chosen | {"FRAUDSENSE_SCORE_PORT": "0"},
         capture_output=True,
         text=True,
         check=True,

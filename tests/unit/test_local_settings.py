@@ -2,19 +2,10 @@
 
 from pathlib import Path
 
-import pytest
-
-from local.chosen import chosen_settings, given_urls
-from shared.command_line import UserError
+from local.chosen import given_urls
 from shared.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-
-
-def test_a_setting_without_sense_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FRAUDSENSE_SCORE_PORT", "many")
-    with pytest.raises(UserError, match="FRAUDSENSE_SCORE_PORT"):
-        chosen_settings()
 
 
 def test_services_with_a_url_of_the_users_are_given() -> None:

@@ -4,7 +4,8 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import ValidationError
 
-from shared.settings import SHIPPED_MODEL, Settings
+from shared.command_line import UserError
+from shared.settings import SHIPPED_MODEL, Settings, load_settings
 
 PARTS = {
     "FRAUDSENSE_DATABASE_HOST": "db.internal",
@@ -58,7 +59,11 @@ def test_one_url_wins_over_the_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     ("value", "groups"),
-    [("ingest,score", ("ingest", "score")), (" ingest , ", ("ingest",)), ("score", ("score",)), ("", ())],
+    [
+        ("ingest,score", ("ingest", "score")),
+        (" ingest , ", ("ingest",)),
+        ("score,ingest,score", ("ingest", "score")),
+    ],
 )
 def test_groups_are_a_list_in_one_variable(
     monkeypatch: pytest.MonkeyPatch, value: str, groups: tuple[str, ...]
@@ -76,13 +81,26 @@ def test_groups_are_a_list_in_one_variable(
         ("FRAUDSENSE_POISON_SHARE", "1.5"),
         ("FRAUDSENSE_SAMPLE_TRAFFIC", "maybe"),
         ("FRAUDSENSE_INGEST_PORT", "http"),
+        ("FRAUDSENSE_FUNCTIONS", "alerts"),
+        ("FRAUDSENSE_FUNCTIONS", "scoring"),
+        ("FRAUDSENSE_FUNCTIONS", "ingest,alerts"),
+        ("FRAUDSENSE_FUNCTIONS", ""),
     ],
 )
 def test_a_setting_without_sense_is_refused(monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
     monkeypatch.setenv(variable, value)
 
-    with pytest.raises(ValidationError, match=variable.removeprefix("FRAUDSENSE_").lower()):
-        Settings()
+    with pytest.raises(UserError, match=f"^{variable}: [^:]+[.]$"):
+        load_settings()
+
+
+def test_all_settings_without_sense_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_all(monkeypatch, {"FRAUDSENSE_BROKER": "kafka", "FRAUDSENSE_FUNCTIONS": "alerts"})
+
+    with pytest.raises(
+        UserError, match=r"^FRAUDSENSE_BROKER: .*; FRAUDSENSE_FUNCTIONS: Choose from ingest, score"
+    ):
+        load_settings()
 
 
 def test_the_defaults_are_those_of_the_local_build() -> None:
