@@ -1,7 +1,7 @@
 """Messages into items: what cannot be read becomes a rejection, and what is too new is put aside."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from shared.domain.card_data import mask_card_numbers
@@ -14,28 +14,54 @@ UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
-    """What a batch of messages holds: valid items, rejections, and whole messages that need a newer reader."""
+class Read:
+    """A message that was read: its valid items and what was rejected, where nothing could be read the whole."""
 
-    items: list[Item] = field(default_factory=list)
-    rejected: list[RejectedMessage] = field(default_factory=list)
-    newer: list[bytes] = field(default_factory=list)
+    items: Sequence[Item] = ()
+    rejected: Sequence[RejectedMessage] = ()
+
+    def poison(self, failed: Collection[Item]) -> float:
+        """The share of the message that was rejected or is among the items that `failed` later, 0 to 1."""
+        bad = len(self.rejected) + (sum(item in failed for item in self.items) if failed else 0)
+        return bad / (len(self.items) + len(self.rejected))
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A batch of messages: those that were read, and those that need a newer reader."""
+
+    read: Sequence[Read]
+    newer: Sequence[bytes]
+
+    @property
+    def items(self) -> list[Item]:
+        """All valid items, in order."""
+        return [item for message in self.read for item in message.items]
+
+    @property
+    def rejected(self) -> list[RejectedMessage]:
+        """All rejections, in order."""
+        return [each for message in self.read for each in message.rejected]
 
 
 def decode(messages: Sequence[bytes], *, now: datetime) -> Received:
     """Read every message; a bad one never fails the others."""
-    received = Received()
+    read: list[Read] = []
+    newer: list[bytes] = []
     for body in messages:
         try:
-            valid, invalid = decode_envelope(body, now=now)
-        except UnreadableEnvelope as error:
-            received.rejected.append(rejected_message(UNREADABLE, str(error), body))
+            read.append(_read(body, now))
         except NewerEnvelope:
-            received.newer.append(body)
-        else:
-            received.items.extend(valid)
-            received.rejected.extend(map(_rejected_item, invalid))
-    return received
+            newer.append(body)
+    return Received(read, newer)
+
+
+def _read(body: bytes, now: datetime) -> Read:
+    try:
+        valid, invalid = decode_envelope(body, now=now)
+    except UnreadableEnvelope as error:
+        return Read(rejected=[rejected_message(UNREADABLE, str(error), body)])
+    return Read(valid, [*map(_rejected_item, invalid)])
 
 
 def rejected_message(reason: str, detail: str, body: bytes, transaction_id: str | None = None) -> RejectedMessage:

@@ -1,14 +1,15 @@
 """One batch of messages through score: decode, observe, decide, record, announce."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from functions.score.decode import decode, rejected_message
+from functions.score.decode import Received, decode, rejected_message
 from functions.score.fault import Reach, Step, no_fault
 from functions.score.isolation import Parted, isolate
 from functions.score.patience import Patience
 from shared.domain.alert import Alert
+from shared.domain.books import first_of_each_id
 from shared.domain.decision import RejectedMessage, ScoredTransaction
 from shared.domain.errors import FraudSenseError
 from shared.domain.history import History
@@ -31,34 +32,30 @@ class Scored:
 class Outcome:
     """What became of a batch.
 
-    `new` are the ids that were recorded for the first time; `conflicts` are known ids with other content;
-    `failures` are the errors behind the rejections for which the code is to blame; `newer` are messages for a
-    newer reader, untouched; `unannounced` is why alerts were left to the sweeper, if they were.
+    `new` are the transactions that were recorded for the first time, one of each id; `conflicts` are known ids
+    with other content; `failures` are the errors behind the rejections for which the code is to blame; `poison` is
+    the share of each message that was rejected or failed, 0 to 1; `newer` are messages for a newer reader,
+    untouched; `unannounced` is why alerts were left to the sweeper, if they were.
     """
 
     scored: Sequence[Scored]
-    new: frozenset[str]
+    new: Sequence[ScoredTransaction]
     rejected: Sequence[RejectedMessage]
     conflicts: Sequence[RejectedMessage]
     failures: Sequence[tuple[Item, Exception]]
+    poison: Sequence[float]
     recorded_at: datetime
     announced: Sequence[Alert]
     unannounced: Exception | None
     newer: Sequence[bytes]
 
-    @property
-    def poison(self) -> float:
-        """The share of the batch that was rejected, 0 to 1."""
-        every = len(self.scored) + len(self.rejected)
-        return len(self.rejected) / every if every else 0.0
-
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """What recording left: items recorded now or before, the new ids, rejections, and the items that failed."""
+    """What recording left: items recorded now or before, the new ones, rejections, and the items that failed."""
 
     scored: Sequence[Scored]
-    new: frozenset[str]
+    new: Sequence[ScoredTransaction]
     rejected: Sequence[RejectedMessage]
     conflicts: Sequence[RejectedMessage]
     failed: Sequence[tuple[Scored, Exception]] = ()
@@ -101,6 +98,7 @@ def score(
         rejected=recorded.rejected,
         conflicts=recorded.conflicts,
         failures=failures,
+        poison=poison(received, failures),
         recorded_at=recorded_at,
         announced=announced,
         unannounced=unannounced,
@@ -148,7 +146,7 @@ def record(
         write((), rejected)
     return Books(
         scored=parted.done,
-        new=frozenset[str]().union(*(each.new for each in written)),
+        new=_recorded_first(parted.done, frozenset[str]().union(*(each.new for each in written))),
         rejected=rejected,
         conflicts=[conflict for each in written for conflict in each.conflicts],
         failed=parted.failed,
@@ -179,6 +177,18 @@ def mark(alerts: Sequence[Alert], recorder: DecisionRecorder, at: datetime) -> E
     except Exception as error:  # noqa: BLE001 - the batch is recorded and announced; the caller logs it
         return error
     return None
+
+
+def poison(received: Received, failures: Sequence[tuple[Item, Exception]]) -> list[float]:
+    """Of each message that was read, the share that was rejected or failed, 0 to 1."""
+    failed = {item for item, _ in failures}
+    return [message.poison(failed) for message in received.read]
+
+
+def _recorded_first(scored: Sequence[Scored], new: Collection[str]) -> list[ScoredTransaction]:
+    """The one transaction of each new id that the books took: its first occurrence."""
+    firsts = first_of_each_id([each.transaction for each in scored])
+    return [each for name, each in firsts.items() if name in new]
 
 
 def _quarantined(reason: str, item: Item, error: Exception) -> RejectedMessage:

@@ -67,7 +67,7 @@ class Invocations:
             parts.put_back(messages, error)
             return None
         tell(outcome, timedelta(seconds=time.monotonic() - began))
-        self._watch_poison(outcome, len(messages) - len(outcome.newer))
+        self._watch_poison(outcome)
         if outcome.newer:
             parts.sleep(NEWER_PAUSE.total_seconds())
             parts.put_back(outcome.newer, NewerEnvelope())
@@ -96,8 +96,8 @@ class Invocations:
         log(logger, logging.ERROR, Event.POISON_PAUSE, reason)
         self._parts.sleep(self._parts.poison_pause.total_seconds())
 
-    def _watch_poison(self, outcome: Outcome, messages: int) -> None:
+    def _watch_poison(self, outcome: Outcome) -> None:
         with self._turn:
-            self._watch = self._watch.after([outcome.poison] * messages)
+            self._watch = self._watch.after(outcome.poison)
             if not self._watch.paused:
                 self._parts.health.pause("")

@@ -17,22 +17,27 @@ logger = logging.getLogger(__name__)
 def tell(outcome: Outcome, took: timedelta) -> None:
     """Count and log one batch."""
     metrics.observe(metrics.BATCH, took.total_seconds())
-    new = [each for each in outcome.scored if each.transaction.transaction.transaction_id in outcome.new]
-    for label, number in Counter(each.transaction.decision.label for each in new).items():
-        metrics.count(metrics.PROCESSED, number, risk_label=str(label))
-    for each in new:
-        waited = outcome.recorded_at - each.item.received_at
-        metrics.observe(metrics.PROCESSING, max(0.0, waited.total_seconds()))
+    _tell_new(outcome)
     for message in (*outcome.rejected, *outcome.conflicts):
         _tell_rejected(message)
     for item, error in outcome.failures:
         _tell_failure(item, error)
-    _tell_alerts(outcome)
+    _tell_announcement(outcome)
 
 
 def trace_id(item: Item) -> str | None:
     """The trace id of a W3C trace context, or None."""
     return item.traceparent.split("-")[1] if item.traceparent else None
+
+
+def _tell_new(outcome: Outcome) -> None:
+    for label, number in Counter(each.decision.label for each in outcome.new).items():
+        metrics.count(metrics.PROCESSED, number, risk_label=str(label))
+    if raised := sum(each.decision.raises_alert for each in outcome.new):
+        metrics.count(metrics.ALERTS_CREATED, raised)
+    for each in outcome.new:
+        waited = outcome.recorded_at - each.received_at
+        metrics.observe(metrics.PROCESSING, max(0.0, waited.total_seconds()))
 
 
 def _tell_rejected(message: RejectedMessage) -> None:
@@ -53,9 +58,7 @@ def _tell_failure(item: Item, error: Exception) -> None:
     logger.error("The code failed for this transaction.", exc_info=error, extra=extra)
 
 
-def _tell_alerts(outcome: Outcome) -> None:
-    if outcome.announced:
-        metrics.count(metrics.ALERTS_CREATED, len(outcome.announced))
+def _tell_announcement(outcome: Outcome) -> None:
     traces = {each.item.transaction.transaction_id: trace_id(each.item) for each in outcome.scored}
     for alert in outcome.announced:
         _tell_alert(alert, traces.get(alert.transaction_id))

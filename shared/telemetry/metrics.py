@@ -29,7 +29,7 @@ INGESTED = Metric("transactions_ingested_total", "counter", "Transactions answer
 REFUSED = Metric("transactions_refused_total", "counter", "Transactions refused at the HTTP door", ("reason",))
 PROCESSED = Metric("transactions_processed_total", "counter", "Transactions scored and recorded", ("risk_label",))
 REJECTED = Metric("messages_rejected_total", "counter", "Messages or items quarantined", ("reason",))
-ALERTS_CREATED = Metric("alerts_created_total", "counter", "Alerts announced by the scorer")
+ALERTS_CREATED = Metric("alerts_created_total", "counter", "Alerts recorded by the scorer, announced or not")
 PROCESSING = Metric(
     "transaction_processing_seconds", "histogram", "Receipt of a transaction to its recorded decision"
 )

@@ -1,7 +1,8 @@
 """One batch through score, over ports in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -16,6 +17,11 @@ from tests.scoring import NOW, Bench, StubScorer, an_envelope, posted_in_a_row
 GARBAGE = b"\xff\x00 not an envelope"
 
 
+def amounts(scored: Iterable[ScoredTransaction]) -> dict[str, Decimal]:
+    """Amount by transaction id."""
+    return {each.transaction.transaction_id: each.transaction.amount for each in scored}
+
+
 def test_a_transaction_is_recorded_with_its_decision() -> None:
     bench = Bench()
     outcome = bench.score(an_envelope(a_posted_transaction(transaction_id="t", amount="25.00")))
@@ -23,7 +29,7 @@ def test_a_transaction_is_recorded_with_its_decision() -> None:
     assert recorded.decision.label is RiskLabel.LOW
     assert recorded.transaction.account_id == "acct-1"
     assert b'"amount":"25"' in recorded.payload
-    assert (outcome.recorded_at, outcome.announced, outcome.poison) == (NOW, (), 0.0)
+    assert (outcome.recorded_at, outcome.announced, outcome.poison) == (NOW, (), [0])
 
 
 def test_a_high_risk_is_announced_once_and_marked() -> None:
@@ -57,7 +63,14 @@ def test_poison_next_to_good_messages_is_quarantined_whole() -> None:
     outcome = bench.score(an_envelope(*posted_in_a_row(2)), GARBAGE)
     assert set(bench.recorder.recorded) == {"t0", "t1"}
     assert [(each.reason, each.body) for each in outcome.rejected] == [("unreadable", GARBAGE)]
-    assert outcome.poison == pytest.approx(1 / 3)
+    assert outcome.poison == [0, 1]
+
+
+def test_each_message_has_a_share_of_poison_of_its_own() -> None:
+    bad = a_posted_transaction(transaction_id="bad", currency="QQQ")
+    bench = Bench(scorer=StubScorer("t0", "t3"))
+    outcome = bench.score(an_envelope(*posted_in_a_row(4)), an_envelope(*posted_in_a_row(1), bad), GARBAGE)
+    assert outcome.poison == [0.5, 1, 1]
 
 
 def test_an_invalid_item_is_quarantined_under_its_id() -> None:
@@ -77,10 +90,18 @@ def test_one_item_of_a_hundred_that_makes_a_rule_raise_is_quarantined_alone() ->
 
 def test_only_what_is_recorded_for_the_first_time_counts_as_new() -> None:
     bench, batch = Bench(), an_envelope(*posted_in_a_row(3))
-    assert bench.score(batch).new == {"t0", "t1", "t2"}
+    assert amounts(bench.score(batch).new) == {"t0": 25, "t1": 25, "t2": 25}
     again = bench.score(batch)
-    assert again.new == frozenset()
+    assert amounts(again.new) == {}
     assert len(again.scored) == 3
+
+
+def test_of_an_id_that_comes_several_times_at_once_only_what_is_recorded_counts_as_new() -> None:
+    bench = Bench()
+    first, other = (a_posted_transaction(transaction_id="t", amount=amount) for amount in (25, 5000))
+    outcome = bench.score(an_envelope(first, first, other), an_envelope(other))
+    assert amounts(outcome.new) == amounts(bench.recorder.recorded.values()) == {"t": 25}
+    assert len(outcome.new) == 1
 
 
 def test_an_id_conflict_is_told_apart_from_poison() -> None:
@@ -88,7 +109,7 @@ def test_an_id_conflict_is_told_apart_from_poison() -> None:
     bench.score(an_envelope(a_posted_transaction(transaction_id="t1")))
     outcome = bench.score(an_envelope(a_posted_transaction(transaction_id="t1", amount="26.00")))
     assert [(each.reason, each.transaction_id) for each in outcome.conflicts] == [("id_conflict", "t1")]
-    assert (outcome.new, outcome.poison) == (frozenset(), 0.0)
+    assert (list(outcome.new), outcome.poison) == ([], [0])
 
 
 def test_an_item_that_only_the_database_refuses_does_not_block_the_others() -> None:

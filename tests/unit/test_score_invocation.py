@@ -16,7 +16,7 @@ from functions.score.poison import PoisonLimits, PoisonWatch
 from functions.score.put_back import keep_locked, republish_with
 from shared.broker.memory import MemoryPublisher, MemoryQueue
 from shared.domain.errors import BrokerUnavailable, DatabaseUnavailable, HistoryUnavailable, NewerEnvelope
-from tests.scoring import Bench, an_envelope
+from tests.scoring import Bench, an_envelope, posted_in_a_row
 
 GARBAGE = b"garbage"
 LIMITS = PoisonLimits(window=6, minimum=4, share=0.5)
@@ -59,6 +59,14 @@ def test_while_most_is_poison_score_pauses_before_each_batch_and_is_not_ready() 
     assert parts.health.problem() is None
     invocations.run([an_envelope()])
     assert len(bench.slept) == 3
+
+
+def test_one_large_good_envelope_does_not_hide_that_the_other_messages_are_poison() -> None:
+    bench = Bench()
+    invocations = bench.invocations(limits=PoisonLimits(window=20, minimum=20, share=0.5))
+    for _ in range(2):
+        invocations.run([an_envelope(*posted_in_a_row(100)), *[GARBAGE] * 19])
+    assert bench.slept == [30]
 
 
 def test_a_single_bad_item_in_each_envelope_is_no_reason_to_pause() -> None:
