@@ -114,21 +114,3 @@ def details(record: AlertRecord) -> AlertDetails:
 def _standing(record: AlertRecord) -> dict[str, Any]:
     names = AlertView.model_fields.keys() - AlertOut.model_fields.keys()
     return {name: getattr(record, name) for name in names}
-
-
-class FieldProblemView(BaseModel):
-    """What is wrong with one field."""
-
-    pointer: str
-    detail: str
-    code: str
-
-
-class ProblemView(BaseModel):
-    """A problem document (RFC 9457)."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    errors: list[FieldProblemView] = Field(default_factory=list, description="Every field error of a 422")

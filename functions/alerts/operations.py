@@ -3,26 +3,28 @@
 import asyncio
 
 from fastapi import APIRouter, Response
-from fastapi.responses import JSONResponse
 
 from functions.alerts.parts import Parts
 from shared.domain.errors import DatabaseUnavailable
+from shared.problem_answers import problem_responses
+from shared.problems import Kind, Refused, unavailable
 from shared.telemetry.metrics import CONTENT_TYPE_LATEST, render
 
 PATIENCE_SECONDS = 3.0
+NOT_READY = problem_responses(Kind.UNAVAILABLE)
 
 
 def operations(parts: Parts) -> APIRouter:
     """The routes over these parts."""
     router = APIRouter(tags=["operations"])
 
-    @router.get("/health", summary="Ready to serve analysts")
-    @router.get("/health/ready", summary="Ready to serve analysts")
-    async def ready() -> JSONResponse:
+    @router.get("/health", summary="Ready to serve analysts", responses=NOT_READY)
+    @router.get("/health/ready", summary="Ready to serve analysts", responses=NOT_READY)
+    async def ready() -> dict[str, str]:
         missing = await _missing(parts)
-        if missing is None:
-            return JSONResponse({"status": "ready"})
-        return JSONResponse({"status": "not ready", "detail": missing}, 503)
+        if missing is not None:
+            raise Refused(unavailable(missing))
+        return {"status": "ready"}
 
     @router.get("/health/live", summary="The process answers")
     async def live() -> dict[str, str]:

@@ -1,17 +1,19 @@
 """Errors as problem documents: one table from what went wrong to the answer."""
 
 import logging
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 
+from shared import problems
+from shared.domain.card_data import has_card_number
 from shared.domain.errors import DatabaseUnavailable, FraudSenseError, LifeCycleViolation
-from shared.problems import MEDIA_TYPE, problem
+from shared.problem_answers import answer
+from shared.problems import FieldError, Kind, Problem, Refused
 from shared.telemetry.logs import Event
 
 _logger = logging.getLogger(__name__)
@@ -25,81 +27,72 @@ class InvalidCursor(FraudSenseError):
     """`cursor` is not one that this service gave out; leave it out to start at the newest alert."""
 
 
-@dataclass(frozen=True, slots=True)
-class _FieldError:
-    pointer: str
-    detail: str
-    code: str
+def _refused(_: Request, error: Exception) -> Problem:
+    assert isinstance(error, Refused)  # noqa: S101 - registered for this class only
+    return error.problem
 
 
-class ProblemResponse(JSONResponse):
-    """A problem document as an HTTP response."""
-
-    media_type = MEDIA_TYPE
+def _not_found(_: Request, error: Exception) -> Problem:
+    return problems.not_found(str(error))
 
 
-def _answer(
-    status: int,
-    title: str,
-    detail: str,
-    *,
-    errors: Sequence[_FieldError] = (),
-    headers: dict[str, str] | None = None,
-) -> ProblemResponse:
-    kind = f"urn:fraudsense:problem:{title.lower().replace(' ', '-')}"
-    return ProblemResponse(problem(status, title, detail, type=kind, errors=errors), status, headers)
+def _conflict(_: Request, error: Exception) -> Problem:
+    return Problem(Kind.LIFE_CYCLE, str(error))
 
 
-def _not_found(_: Request, error: Exception) -> ProblemResponse:
-    return _answer(404, "Not found", str(error))
+def _bad_cursor(_: Request, error: Exception) -> Problem:
+    return _invalid([FieldError("/cursor", str(error), "invalid_cursor")])
 
 
-def _conflict(_: Request, error: Exception) -> ProblemResponse:
-    return _answer(409, "Conflict", str(error))
+def _unavailable(_: Request, error: Exception) -> Problem:
+    return problems.unavailable(str(error))
 
 
-def _bad_cursor(_: Request, error: Exception) -> ProblemResponse:
-    return _invalid([_FieldError("/cursor", str(error), "invalid_cursor")])
-
-
-def _unavailable(_: Request, error: Exception) -> ProblemResponse:
-    detail = f"{error} Try again after Retry-After seconds."
-    return _answer(503, "Unavailable", detail, headers={"Retry-After": "2"})
-
-
-def _unexpected(_: Request, error: Exception) -> ProblemResponse:
+def _unexpected(_: Request, error: Exception) -> Problem:
     _logger.error("unexpected error", exc_info=error, extra={"event": Event.UNEXPECTED_ERROR})
-    return _answer(500, "Unexpected error", "The request failed; try again, and tell us if it stays so.")
+    return problems.unexpected()
 
 
-def _http_error(_: Request, error: Exception) -> ProblemResponse:
+def _http_error(_: Request, error: Exception) -> Problem:
+    """What FastAPI refuses itself: 404, 405, and as 400 a body that is not UTF-8."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class only
-    title = {404: "Not found", 405: "Method not allowed"}.get(error.status_code, "Refused")
-    detail = f"{error.detail}; /docs lists the routes and what they take."
-    return _answer(error.status_code, title, detail, headers=dict(error.headers or {}))
+    if error.status_code == 400:
+        return _invalid([_NOT_JSON])
+    if error.status_code == 405:
+        return problems.method_not_allowed((error.headers or {}).get("Allow", ""))
+    return problems.not_found()
 
 
-def _invalid_request(request: Request, error: Exception) -> ProblemResponse:
+def _invalid_request(request: Request, error: Exception) -> Problem:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class only
     if request.method == "POST" and "json" not in request.headers.get("Content-Type", ""):
-        return _answer(415, "Unsupported media type", "Send JSON with Content-Type: application/json.")
+        return problems.wrong_media_type()
     if any(each["loc"][0] == "path" for each in error.errors()):
-        return _answer(404, "Not found", str(AlertNotFound()))
-    return _invalid([*_field_errors(error.errors())])
+        return _not_found(request, AlertNotFound())
+    return _invalid(_field_errors(error.errors()))
 
 
-def _invalid(errors: Sequence[_FieldError]) -> ProblemResponse:
-    return _answer(422, "Invalid request", "Correct what `errors` lists and send it again.", errors=errors)
+def _invalid(errors: Iterable[FieldError]) -> Problem:
+    return problems.invalid(errors, "nothing was changed")
 
 
-def _field_errors(errors: Sequence[Any]) -> Iterator[_FieldError]:
-    """The place inside the body or the query, never the value."""
+_NOT_JSON = FieldError("", "The body is not JSON in UTF-8.", "invalid_json")
+
+
+def _field_errors(errors: Iterable[Any]) -> Iterator[FieldError]:
+    """The place inside the body or the query, never the value; the caller chose the names of unknown fields."""
     for each in errors:
-        place = each["loc"][1:] if each["type"] != "json_invalid" else ()
-        yield _FieldError("".join(f"/{part}" for part in place), each["msg"], each["type"])
+        place = each["loc"][1:]
+        if each["type"] == "json_invalid":
+            yield _NOT_JSON
+        elif any(has_card_number(str(name)) for name in place):
+            yield FieldError("", "Card numbers are never accepted; remove the field of that name.", "card_data")
+        else:
+            yield FieldError(problems.pointer(place), each["msg"], each["type"])
 
 
-HANDLERS = {
+HANDLERS: dict[type[Exception], Callable[[Request, Exception], Problem]] = {
+    Refused: _refused,
     AlertNotFound: _not_found,
     LifeCycleViolation: _conflict,
     InvalidCursor: _bad_cursor,
@@ -112,5 +105,12 @@ HANDLERS = {
 
 def answer_with_problems(app: FastAPI) -> None:
     """Make every error of `app` a problem document."""
-    for error, handler in HANDLERS.items():
-        app.add_exception_handler(error, handler)
+    for error, problem_of in HANDLERS.items():
+        app.add_exception_handler(error, _answering(problem_of))
+
+
+def _answering(problem_of: Callable[[Request, Exception], Problem]) -> Callable[[Request, Exception], Response]:
+    def handle(request: Request, error: Exception) -> Response:
+        return answer(problem_of(request, error))
+
+    return handle

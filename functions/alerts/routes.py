@@ -1,27 +1,22 @@
 """The HTTP routes of alerts: list, look at one, take a step."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
 
 from functions.alerts.handler import find_alert, list_alerts, take_step
-from functions.alerts.models import AlertDetails, AlertPage, AlertQuery, Closing, ProblemView, Step
+from functions.alerts.models import AlertDetails, AlertPage, AlertQuery, Closing, Step
 from functions.alerts.parts import Parts
 from shared.domain.alert import Action
-from shared.problems import MEDIA_TYPE
+from shared.problem_answers import problem_responses
+from shared.problems import Kind
 
-
-def _problems(**statuses: str) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI's description of problem documents: `s404="..."`."""
-    content = {MEDIA_TYPE: {"schema": ProblemView.model_json_schema()}}
-    described = {"s422": "What is wrong, field by field", "s503": "PostgreSQL is away"} | statuses
-    return {int(name[1:]): {"description": text, "content": content} for name, text in described.items()}
-
-
-LISTED = _problems()
-FOUND = _problems(s404="No such alert")
-STEPPED = _problems(s404="No such alert", s409="The alert's status does not allow this step")
+LISTED = problem_responses(Kind.INVALID, Kind.UNAVAILABLE)
+FOUND = problem_responses(Kind.NOT_FOUND, Kind.UNAVAILABLE)
+STEPPED = problem_responses(
+    Kind.NOT_FOUND, Kind.LIFE_CYCLE, Kind.TOO_LARGE, Kind.MEDIA_TYPE, Kind.INVALID, Kind.UNAVAILABLE
+)
 
 
 def routes(parts: Parts) -> APIRouter:

@@ -9,20 +9,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from functions.ingest.openapi import (
-    EXAMPLE,
-    BatchIn,
-    BatchOut,
-    Queued,
-    json_body,
-    problem_responses,
-    with_own_schemas,
-)
+from functions.ingest.openapi import EXAMPLE, BatchIn, BatchOut, Queued, json_body
 from functions.ingest.parts import Parts
 from functions.ingest.posting import Endpoint, note_unexpected, posting_endpoints
-from functions.ingest.problems import Kind, Refused, method_not_allowed, not_found, unexpected
 from functions.ingest.reading import add_reading_routes
 from shared.messages.transaction_in import TransactionIn
+from shared.problem_answers import answer, problem_responses, with_schemas
+from shared.problems import Kind, Refused, method_not_allowed, not_found, unexpected
 
 _POSTING_PROBLEMS = problem_responses(
     Kind.CONFLICT, Kind.TOO_LARGE, Kind.MEDIA_TYPE, Kind.INVALID, Kind.RATE_LIMITED, Kind.UNCONFIRMED
@@ -49,7 +42,7 @@ class IngestApp(FastAPI):
 
     def openapi(self) -> dict[str, Any]:
         """FastAPI's document, with the schemas of the bodies that we parse."""
-        return with_own_schemas(super().openapi())
+        return with_schemas(super().openapi(), BatchIn)
 
 
 def create_app(parts: Callable[[], Parts]) -> FastAPI:
@@ -102,14 +95,14 @@ def _add_posting_routes(app: IngestApp, parts: Callable[[], Parts]) -> None:
 async def _answer_http_error(_: Request, error: Exception) -> Response:
     """What routing refuses: 404 and 405."""
     if isinstance(error, HTTPException) and error.status_code == 405:
-        return method_not_allowed((error.headers or {}).get("Allow", "")).response()
-    return not_found("There is nothing here; /docs lists what there is.").response()
+        return answer(method_not_allowed((error.headers or {}).get("Allow", "")))
+    return answer(not_found())
 
 
 async def _answer_unexpected(_: Request, __: Exception) -> Response:
-    return unexpected().response()
+    return answer(unexpected())
 
 
 async def _answer_refusal(_: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)  # noqa: S101 - registered for it only
-    return error.problem.response()
+    return answer(error.problem)

@@ -3,11 +3,11 @@
 import os
 import re
 
-from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
-from functions.ingest.problems import Refused, too_large, wrong_media_type
+from shared.http_body import read_body
 from shared.messages.envelope import is_traceparent
+from shared.problems import Refused, wrong_media_type
 
 _JSON_TYPE = re.compile(
     rb"application/(?:[a-z0-9!#$&^_.-]+\+)?json\s*(?:;\s*[\w-]+=(?:[\w-]+|\"[^\"]*\")\s*)*", re.IGNORECASE
@@ -16,21 +16,8 @@ _JSON_TYPE = re.compile(
 
 async def read_json_body(scope: Scope, receive: Receive, limit: int) -> bytes:
     """The body of a JSON request, never reading far beyond `limit` bytes; raises Refused (413, 415)."""
-    headers = dict(scope["headers"])
-    _expect_json(headers)
-    announced = headers.get(b"content-length", b"0")
-    if announced.isdigit() and int(announced) > limit:
-        raise Refused(too_large(limit))
-    body, more = b"", True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        body += message.get("body", b"")
-        more = message.get("more_body", False)
-        if len(body) > limit:
-            raise Refused(too_large(limit))
-    return body
+    _expect_json(dict(scope["headers"]))
+    return await read_body(scope, receive, limit)
 
 
 def _expect_json(headers: dict[bytes, bytes]) -> None:

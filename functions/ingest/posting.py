@@ -14,25 +14,16 @@ from functions.ingest.batching import QueueFull
 from functions.ingest.body import read_json_body, traceparent
 from functions.ingest.handler import Limited, Outcome, Verdict
 from functions.ingest.parts import Parts
-from functions.ingest.problems import (
-    Kind,
-    Problem,
-    Refused,
-    conflict,
-    invalid,
-    queue_full,
-    rate_limited,
-    unconfirmed,
-    unexpected,
-)
+from functions.ingest.problems import conflict, invalid, posting_failed, queue_full, rate_limited, unconfirmed
 from shared.messages.transaction_in import (
     MAX_TRANSACTION_BYTES,
-    FieldError,
     InvalidTransaction,
     Item,
     parse_json,
     parse_transaction,
 )
+from shared.problem_answers import answer
+from shared.problems import FieldError, Kind, Problem, Refused
 from shared.telemetry.logs import Event
 from shared.telemetry.metrics import INGESTED, REFUSED, count
 
@@ -51,17 +42,17 @@ def posting_endpoints(parts: Callable[[], Parts]) -> tuple[Endpoint, Endpoint]:
     """Endpoints of POST /transactions and POST /transactions/batch."""
 
     async def post_transaction(request: Request) -> Response:
-        return await _or_problem(_post_transaction(request, parts()))
+        return await _or_problem(lambda: _post_transaction(request, parts()))
 
     async def post_batch(request: Request) -> Response:
-        return await _or_problem(_post_batch(request, parts()))
+        return await _or_problem(lambda: _post_batch(request, parts()))
 
     return post_transaction, post_batch
 
 
-async def _or_problem(answer: Awaitable[Response]) -> Response:
+async def _or_problem(respond: Callable[[], Awaitable[Response]]) -> Response:
     try:
-        return await answer
+        return await respond()
     except InvalidTransaction as error:
         problem = invalid(error.errors)
     except Refused as refused:
@@ -70,9 +61,9 @@ async def _or_problem(answer: Awaitable[Response]) -> Response:
         return Response(status_code=400)
     except Exception as error:  # noqa: BLE001 - the door: counted, logged, answered with 500
         note_unexpected(error)
-        return unexpected().response()
+        return answer(posting_failed())
     _count_refusal(problem)
-    return problem.response()
+    return answer(problem)
 
 
 async def _post_transaction(request: Request, parts: Parts) -> Response:
@@ -83,8 +74,8 @@ async def _post_transaction(request: Request, parts: Parts) -> Response:
         raise Refused(problem)
     count(INGESTED)
     # An identifier holds nothing that JSON would escape.
-    answer = f'{{"transaction_id":"{item.transaction.transaction_id}","status":"queued"}}'
-    return Response(answer, 202, media_type="application/json")
+    queued = f'{{"transaction_id":"{item.transaction.transaction_id}","status":"queued"}}'
+    return Response(queued, 202, media_type="application/json")
 
 
 async def _post_batch(request: Request, parts: Parts) -> Response:

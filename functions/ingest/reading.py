@@ -1,6 +1,7 @@
 """The reading routes: a transaction, health, metrics."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
@@ -8,14 +9,16 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from starlette.responses import PlainTextResponse, Response
 
-from functions.ingest.openapi import problem_responses
 from functions.ingest.parts import Parts
-from functions.ingest.problems import Kind, Refused, not_found, unavailable
 from shared.domain.errors import BrokerUnavailable, DatabaseUnavailable, FraudSenseError
+from shared.messages.transaction_in import IDENTIFIER
 from shared.messages.transaction_out import TransactionOut
+from shared.problem_answers import problem_responses
+from shared.problems import Kind, Refused, not_found, unavailable
 from shared.telemetry.metrics import CONTENT_TYPE_LATEST, render
 
 CHECK_SECONDS = 2.0
+_IDENTIFIER = re.compile(IDENTIFIER)
 
 
 class Health(BaseModel):
@@ -54,7 +57,7 @@ def _add_transaction_route(app: FastAPI, parts: Callable[[], Parts]) -> None:
         try:
             return await find_transaction(transaction_id, parts())
         except DatabaseUnavailable as error:
-            raise Refused(unavailable("The database")) from error
+            raise Refused(unavailable("The database does not answer.")) from error
 
 
 def _add_health_routes(app: FastAPI, parts: Callable[[], Parts]) -> None:
@@ -78,6 +81,8 @@ def _add_health_routes(app: FastAPI, parts: Callable[[], Parts]) -> None:
 
 async def find_transaction(transaction_id: str, parts: Parts) -> TransactionOut:
     """As recorded, else as quarantined, else as known by its receipt. Raises Refused, DatabaseUnavailable."""
+    if not _IDENTIFIER.fullmatch(transaction_id):
+        raise Refused(not_found("No transaction can have this id; look at how it was posted."))
     if record := await parts.transactions.find(transaction_id):
         return TransactionOut.model_validate(record)
     if await parts.transactions.is_rejected(transaction_id):
@@ -89,7 +94,7 @@ async def find_transaction(transaction_id: str, parts: Parts) -> TransactionOut:
 
 async def _expect_broker(parts: Parts) -> None:
     if not await _answers(parts.publisher.check(), BrokerUnavailable):
-        raise Refused(unavailable("The queue"))
+        raise Refused(unavailable("The queue does not answer."))
 
 
 async def _database_state(parts: Parts) -> Literal["available", "away"]:

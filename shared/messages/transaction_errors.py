@@ -3,14 +3,14 @@
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic_core import ErrorDetails
 
-from shared.domain.card_data import find_card_data, has_card_number
+from shared.domain.card_data import find_card_data, has_card_number, reference_token
 from shared.domain.errors import FraudSenseError
+from shared.problems import FieldError
 
 MAX_AHEAD = timedelta(minutes=5)
 PLACES = (("geo_lat", "geo_lon"), ("home_lat", "home_lon"))
@@ -42,15 +42,6 @@ _FORMS = {
     ("identifier_form", "Must be 1 to 64 characters out of letters, digits and . _ : @ + - only."),
 )
 _TEXT_FORM = ("text_form", "Must be 1 to 64 characters without control characters.")
-
-
-@dataclass(frozen=True, slots=True)
-class FieldError:
-    """What is wrong with one field: its JSON pointer, a sentence, and a stable code. Never the value itself."""
-
-    pointer: str
-    detail: str
-    code: str
 
 
 class InvalidTransaction(FraudSenseError):
@@ -128,7 +119,7 @@ def _unstorable_errors(posted: dict[str, Any]) -> Iterator[FieldError]:
 def _printable_pointer(name: str) -> str:
     if has_card_number(name) or _is_unstorable(name):
         return ""
-    return "/" + name.replace("~", "~0").replace("/", "~1")
+    return f"/{reference_token(name)}"
 
 
 def _is_unstorable(value: object) -> bool:

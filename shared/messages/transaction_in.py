@@ -19,12 +19,12 @@ from shared.messages.transaction_errors import (
     MAX_AHEAD,
     PLACES,
     RFC3339,
-    FieldError,
     InvalidTransaction,
     form_errors,
     further_errors,
     parse_instant,
 )
+from shared.problems import FieldError
 
 __all__ = [
     "IDENTIFIER", "MAX_TRANSACTION_BYTES", "FieldError", "InvalidTransaction", "Item", "TransactionIn",

@@ -140,6 +140,15 @@ async def test_an_alert_reaches_a_client_in_the_agreed_form(server: AlertsServer
     assert (frame["alert"]["account_id"], frame["alert"]["reason"]) == ("acct-7", "amount_far_above_usual")
 
 
+async def test_a_page_of_another_host_cannot_open_the_stream(server: AlertsServer) -> None:
+    async with connect(server.stream_url, origin=server.url) as own:
+        assert json.loads(await own.recv())["type"] == "ready"
+    with pytest.raises(websockets.InvalidStatus) as refused:
+        async with connect(server.stream_url, origin="http://evil.example"):
+            pass
+    assert refused.value.response.status_code == 403
+
+
 async def test_an_alert_that_was_never_announced_reaches_clients_and_is_swept(
     server: AlertsServer, scorer: Scorer, database_url: str
 ) -> None:

@@ -1,6 +1,8 @@
 """alerts over HTTP: pages, the life cycle, problem documents, health, and the table of routes."""
 
 import asyncio
+import json
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -11,7 +13,9 @@ import pytest
 from starlette.routing import Mount, WebSocketRoute
 
 from functions.alerts.app import create_app
+from functions.alerts.body_limit import MAX_BODY_BYTES
 from functions.alerts.hub import Hub
+from functions.alerts.origin import is_foreign
 from functions.alerts.parts import Parts
 from shared.auth import ROUTES
 from shared.domain.decision import RiskLabel
@@ -167,6 +171,68 @@ async def test_a_step_without_sense_is_told_field_by_field(
     assert "4111" not in str(document)
 
 
+async def test_names_of_fields_are_escaped_and_told_only_where_they_hold_no_card_number(
+    client: httpx.AsyncClient,
+) -> None:
+    body = {"by": "Ada", "a/b~c": 1, "4111 1111 1111 1111": 1}
+    document = assert_problem(await client.post(path(1, "/acknowledge"), json=body), 422)
+    assert [(error["pointer"], error["code"]) for error in document["errors"]] == [
+        ("/a~1b~0c", "extra_forbidden"),
+        ("", "card_data"),
+    ]
+    query = assert_problem(await client.get("/alerts?4111111111111111=1"), 422)
+    assert "4111" not in f"{document}{query}"
+
+
+@pytest.mark.parametrize("body", [b"{", b'{"by": "\xff"}', b""])
+async def test_a_body_that_is_no_json_is_invalid(client: httpx.AsyncClient, body: bytes) -> None:
+    headers = {"Content-Type": "application/json"}
+    assert_problem(await client.post(path(1, "/acknowledge"), content=body, headers=headers), 422)
+
+
+async def in_pieces(size: int) -> AsyncIterator[bytes]:
+    for _ in range(0, size, 1024):
+        yield b" " * 1024
+
+
+@pytest.mark.parametrize("announced", [False, True])
+async def test_a_body_too_large_is_refused(client: httpx.AsyncClient, announced: bool) -> None:
+    size = MAX_BODY_BYTES + 1024
+    headers = {"Content-Type": "application/json"} | ({"Content-Length": str(size)} if announced else {})
+    answer = await client.post(path(1, "/acknowledge"), content=in_pieces(size), headers=headers)
+    assert_problem(answer, 413)
+
+
+async def test_pages_of_other_hosts_may_not_read_answers(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/alerts", headers={"Origin": "http://evil.example"})
+    asked = await client.options(path(1, "/acknowledge"), headers={
+        "Origin": "http://evil.example", "Access-Control-Request-Method": "POST",
+    })  # fmt: skip
+    assert not [name for each in (answer, asked) for name in each.headers if name.startswith("access-control")]
+
+
+@pytest.mark.parametrize(("headers", "foreign"), [
+    ({"host": "127.0.0.1:8080"}, False),
+    ({"host": "127.0.0.1:8080", "origin": "http://127.0.0.1:8080"}, False),
+    ({"host": "Alerts.example", "origin": "https://alerts.example"}, False),
+    ({"host": "127.0.0.1:8080", "origin": "http://127.0.0.1:9090"}, True),
+    ({"host": "127.0.0.1:8080", "origin": "http://evil.example"}, True),
+    ({"host": "127.0.0.1:8080", "origin": "http://127.0.0.1:8080.evil.example"}, True),
+    ({"host": "127.0.0.1:8080", "origin": "http://[broken"}, True),
+    ({"host": "127.0.0.1:8080", "origin": "null"}, True),
+    ({"origin": "null"}, True),
+])  # fmt: skip
+def test_a_page_of_another_host_is_foreign(headers: dict[str, str], foreign: bool) -> None:
+    assert is_foreign(headers) is foreign
+
+
+def test_every_reference_of_the_openapi_document_leads_somewhere(parts: Parts) -> None:
+    document = create_app(parts).openapi()
+    named = set(re.findall(r"#/components/schemas/(\w+)", json.dumps(document)))
+    assert named <= document["components"]["schemas"].keys()
+    assert "ProblemOut" in named
+
+
 @pytest.mark.parametrize("unknown", [str(uuid4()), "nonsense"])
 async def test_an_unknown_alert_is_not_found(client: httpx.AsyncClient, unknown: str) -> None:
     assert_problem(await client.get(f"/alerts/{unknown}"), 404)
@@ -188,14 +254,15 @@ async def test_while_the_database_is_away_the_answer_says_when_to_try_again(
     answer = await client.get("/alerts")
     assert_problem(answer, 503)
     assert int(answer.headers["Retry-After"]) > 0
-    assert (await client.get("/health")).status_code == 503
+    assert_problem(await client.get("/health"), 503)
     assert (await client.get("/health/live")).status_code == 200
 
 
 async def test_it_is_ready_once_the_recorded_alerts_were_read(client: httpx.AsyncClient, parts: Parts) -> None:
-    assert (await client.get("/health/ready")).status_code == 503
+    unready = assert_problem(await client.get("/health/ready"), 503)
+    assert "have not been read yet" in unready["detail"]
     await parts.hub.catch_up()
-    assert (await client.get("/health/ready")).status_code == 200
+    assert (await client.get("/health/ready")).json() == {"status": "ready"}
 
 
 async def test_the_page_forbids_everything_that_is_not_its_own(client: httpx.AsyncClient) -> None:

@@ -180,12 +180,19 @@ async def test_an_unforeseen_error_is_a_problem_document_that_tells_nothing() ->
     assert "4111" not in response.text
 
 
+async def test_an_id_that_no_transaction_can_have_is_not_found() -> None:
+    async with a_door() as door:
+        answers = [await door.client.get(f"/transactions/{each}") for each in ("a%00b", "a%20b", "x" * 65, "a%0A")]
+    assert [answer.status_code for answer in answers] == [404] * 4
+
+
 async def test_an_unforeseen_error_while_reading_is_a_problem_document_too() -> None:
     async with a_door() as door:
         door.transactions.recorded["txn-1"] = a_record(score="4111 1111 1111 1111")
         response = await door.client.get("/transactions/txn-1")
     assert response.status_code == response.json()["status"] == 500
     assert "4111" not in response.text
+    assert "queued" not in response.text
 
 
 async def test_a_batch_answers_for_each_item_in_order() -> None:
