@@ -16,6 +16,7 @@ from functions.score.put_back import PutBack
 from functions.score.telling import tell
 from shared.domain.errors import DatabaseUnavailable, HistoryUnavailable, NewerEnvelope
 from shared.ports import AlertAnnouncer, DecisionRecorder, HistoryStore, Scorer
+from shared.telemetry.availability import Availability
 from shared.telemetry.logs import Event, log
 
 NEWER_PAUSE = timedelta(seconds=5)
@@ -53,6 +54,7 @@ class Invocations:
         self._parts = parts
         self._turn = Lock()
         self._watch = PoisonWatch(parts.poison_limits)
+        self._services: dict[str, Availability] = {}
 
     def run(self, messages: Sequence[bytes]) -> Outcome | None:
         """Score these messages; None where they were put back because a service stayed away.
@@ -81,7 +83,7 @@ class Invocations:
             scorer=parts.scorer,
             recorder=parts.recorder,
             announcer=parts.announcer,
-            patience=Patience(parts.retry_budget, sleep=parts.sleep),
+            patience=Patience(parts.retry_budget, self._services, sleep=parts.sleep),
             now=parts.now,
             reach=parts.reach,
         )

@@ -1,6 +1,5 @@
 """Waiting, inside the invocation, for a service that is away."""
 
-import logging
 import random
 import time
 from collections.abc import Callable
@@ -9,12 +8,11 @@ from typing import TypeVar
 
 from shared.domain.errors import DatabaseUnavailable, HistoryUnavailable
 from shared.telemetry import metrics
-from shared.telemetry.logs import Event, log
+from shared.telemetry.availability import Availability
 
 FIRST_WAIT = timedelta(milliseconds=200)
 LONGEST_WAIT = timedelta(seconds=10)
 
-logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
@@ -30,17 +28,23 @@ def next_wait(failures: int, *, left: timedelta, jitter: float) -> timedelta | N
 
 
 class Patience:
-    """The waits of one invocation, which share one budget."""
+    """The waits of one invocation, which share one budget.
+
+    `services` is what is known of each service by its name, kept between invocations so that an outage is logged
+    once however many of them it lasts.
+    """
 
     def __init__(
         self,
         budget: timedelta,
+        services: dict[str, Availability] | None = None,
         *,
         sleep: Callable[[float], object] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._deadline = clock() + budget.total_seconds()
+        self._services = {} if services is None else services
         self._sleep = sleep
         self._clock = clock
         self._jitter = jitter
@@ -50,27 +54,22 @@ class Patience:
 
         Raises HistoryUnavailable or DatabaseUnavailable once the budget is used up; other errors at once.
         """
+        availability = self._services.setdefault(service, Availability(service))
         failures = 0
         while True:
             try:
                 result = call()
             except (HistoryUnavailable, DatabaseUnavailable) as error:
                 failures += 1
+                availability.failed(error)
                 wait = next_wait(failures, left=self._left(), jitter=self._jitter())
                 if wait is None:
                     raise
-                _note_wait(service, failures, error)
+                metrics.count(metrics.RETRIES, service=service)
                 self._sleep(wait.total_seconds())
             else:
-                if failures:
-                    log(logger, logging.INFO, Event.SERVICE_BACK, service=service)
+                availability.answered()
                 return result
 
     def _left(self) -> timedelta:
         return timedelta(seconds=self._deadline - self._clock())
-
-
-def _note_wait(service: str, failures: int, error: Exception) -> None:
-    metrics.count(metrics.RETRIES, service=service)
-    if failures == 1:
-        log(logger, logging.WARNING, Event.SERVICE_AWAY, str(error), service=service)

@@ -84,6 +84,17 @@ def test_messages_go_back_to_the_queue_when_a_service_stays_away() -> None:
     assert bench.put_back == [([an_envelope()], "HistoryUnavailable")]
 
 
+def test_an_outage_is_logged_once_however_many_invocations_it_lasts(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    bench = Bench()
+    invocations = bench.invocations()
+    for away in (True, True, False, False):
+        bench.history.away = away
+        invocations.run([an_envelope()])
+    events = [record.event for record in caplog.records if "service" in getattr(record, "event", "")]
+    assert events == ["service_away", "service_back"]
+
+
 def test_a_newer_envelope_goes_back_after_a_pause_and_the_others_are_scored() -> None:
     bench = Bench()
     newer = an_envelope(v=2)
