@@ -17,24 +17,39 @@ __all__ = ["CONTENT_TYPE_LATEST", "METRICS", "Metric", "configure_metrics", "cou
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric as Prometheus shows it: counters end in `_total`, histograms in `_seconds`."""
+    """One metric as Prometheus shows it: counters end in `_total`, histograms in `_seconds`.
+
+    `starts_at` are values of its only label that are shown as 0 from the start, so that a first event is a rise.
+    """
 
     name: str
     kind: Literal["counter", "histogram"]
     description: str
     labels: tuple[str, ...] = ()
+    starts_at: tuple[str, ...] = ()
 
 
 INGESTED = Metric("transactions_ingested_total", "counter", "Transactions answered 202 or queued in a batch")
-REFUSED = Metric("transactions_refused_total", "counter", "Transactions refused at the HTTP door", ("reason",))
-PROCESSED = Metric("transactions_processed_total", "counter", "Transactions scored and recorded", ("risk_label",))
-REJECTED = Metric("messages_rejected_total", "counter", "Messages or items quarantined", ("reason",))
+REFUSED = Metric(
+    "transactions_refused_total", "counter", "Transactions refused at the HTTP door", ("reason",),
+    ("conflict", "too_large", "media_type", "invalid", "rate_limited", "queue_full", "unconfirmed"),
+)  # fmt: skip
+PROCESSED = Metric(
+    "transactions_processed_total", "counter", "Transactions scored and recorded", ("risk_label",),
+    ("LOW", "MEDIUM", "HIGH"),
+)  # fmt: skip
+REJECTED = Metric(
+    "messages_rejected_total", "counter", "Messages or items quarantined", ("reason",),
+    ("unreadable", "id_conflict", "scoring_failed", "unrecordable"),
+)  # fmt: skip
 ALERTS_CREATED = Metric("alerts_created_total", "counter", "Alerts recorded by the scorer, announced or not")
 PROCESSING = Metric(
     "transaction_processing_seconds", "histogram", "Receipt of a transaction to its recorded decision"
 )
 BATCH = Metric("score_batch_seconds", "histogram", "One batch through all six steps")
-RETRIES = Metric("score_retries_total", "counter", "Waits for a service that was away", ("service",))
+RETRIES = Metric(
+    "score_retries_total", "counter", "Waits for a service that was away", ("service",), ("redis", "postgres")
+)
 LATE = Metric("history_late_total", "counter", "Transactions older than the account's kept history")
 UNLIMITED = Metric("rate_limit_unavailable_total", "counter", "Transactions admitted because Redis was away")
 NO_RECEIPT = Metric("receipts_unavailable_total", "counter", "Receipts not read or written because Redis was away")
@@ -57,8 +72,10 @@ def configure_metrics(component: str) -> None:
         return
     by_seconds = View(instrument_name="*_seconds", aggregation=ExplicitBucketHistogramAggregation(_BUCKETS))
     resource = Resource.create({"service.name": f"fraudsense-{component}"})
-    reader = PrometheusMetricReader(disable_target_info=True)
+    reader = PrometheusMetricReader(disable_target_info=True, scope_info_enabled=False)
     metrics.set_meter_provider(MeterProvider([reader], resource, views=[by_seconds]))
+    for metric in METRICS:
+        _start(metric)
 
 
 def count(metric: Metric, amount: int = 1, **labels: str) -> None:
@@ -72,8 +89,17 @@ def observe(metric: Metric, seconds: float, **labels: str) -> None:
 
 
 def render() -> bytes:
-    """What `/metrics` answers, in Prometheus' text format (`CONTENT_TYPE_LATEST`)."""
-    return generate_latest(REGISTRY)
+    """What `/metrics` answers, in Prometheus' text format (`CONTENT_TYPE_LATEST`); unused metrics included."""
+    shown = generate_latest(REGISTRY)
+    unused = [metric for metric in METRICS if b"# TYPE %b " % metric.name.encode() not in shown]
+    return shown + "".join(f"# HELP {m.name} {m.description}\n# TYPE {m.name} {m.kind}\n" for m in unused).encode()
+
+
+def _start(metric: Metric) -> None:
+    if metric.kind == "counter" and not metric.labels:
+        count(metric, 0)
+    for value in metric.starts_at:
+        count(metric, 0, **{metric.labels[0]: value})
 
 
 @cache

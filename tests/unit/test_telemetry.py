@@ -62,7 +62,16 @@ def test_every_declared_metric_keeps_its_name() -> None:
 
 
 def test_counting_without_configuration_goes_nowhere() -> None:
-    assert "transactions_ingested_total" not in metrics_after("count(m.INGESTED)")
+    shown = metrics_after("count(m.INGESTED)").splitlines()
+    assert not [line for line in shown if line.startswith("transactions_ingested_total")]
+
+
+def test_every_port_shows_every_metric_from_the_start() -> None:
+    shown = metrics_after("configure_metrics('alerts')")
+    assert "# TYPE transaction_processing_seconds histogram" in shown
+    assert "\ntransactions_ingested_total 0.0\n" in shown
+    assert '\ntransactions_processed_total{risk_label="HIGH"} 0.0\n' in shown
+    assert '\ntransactions_refused_total{reason="rate_limited"} 0.0\n' in shown
 
 
 def test_a_log_line_is_json_with_component_event_and_ids() -> None:
