@@ -4,11 +4,16 @@ import azure.functions as func
 
 from functions.ingest.app import create_app
 from functions.ingest.wiring import once_per_loop, wire
+from shared.broker.selection import expect_publisher
 from shared.settings import Settings
 
 
 def blueprint(settings: Settings) -> func.Blueprint:
-    """The function `ingest`; its attribute `asgi_app` is the app itself, for servers that speak ASGI."""
+    """The function `ingest`; its attribute `asgi_app` is the app itself, for servers that speak ASGI.
+
+    Raises NoPublisher.
+    """
+    expect_publisher(settings)
     app = create_app(once_per_loop(lambda: wire(settings)))
     adapter = func.AsgiMiddleware(app)  # type: ignore[no-untyped-call]
     group = func.Blueprint()  # type: ignore[no-untyped-call]

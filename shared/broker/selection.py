@@ -1,14 +1,26 @@
 """Chooses the broker that the settings name, and loads no other's library."""
 
+from shared.domain.errors import FraudSenseError
 from shared.ports import EnvelopePublisher
 from shared.settings import Settings
 
 
+class NoPublisher(FraudSenseError):
+    """Publishing to Service Bus is not built yet: set FRAUDSENSE_BROKER=rabbitmq."""
+
+
+def expect_publisher(settings: Settings) -> None:
+    """Raises NoPublisher where nothing can be published to the broker of the settings."""
+    if settings.broker not in _PUBLISHERS:
+        raise NoPublisher
+
+
 def publisher_for(settings: Settings) -> EnvelopePublisher:
-    """A publisher to `settings.queue_name`; making it does no I/O.
+    """A publisher to `settings.queue_name`; making it does no I/O. Raises NoPublisher.
 
     With `memory` the queue is the publisher's own: what is published can be read back by nobody else.
     """
+    expect_publisher(settings)
     return _PUBLISHERS[settings.broker](settings)
 
 
@@ -24,8 +36,4 @@ def _memory(settings: Settings) -> EnvelopePublisher:
     return MemoryPublisher(MemoryQueue(settings.queue_max_length))
 
 
-def _service_bus(settings: Settings) -> EnvelopePublisher:
-    raise NotImplementedError("Publishing to Service Bus is not built yet; set FRAUDSENSE_BROKER=rabbitmq.")
-
-
-_PUBLISHERS = {"rabbitmq": _rabbitmq, "memory": _memory, "servicebus": _service_bus}
+_PUBLISHERS = {"rabbitmq": _rabbitmq, "memory": _memory}

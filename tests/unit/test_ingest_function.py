@@ -11,6 +11,7 @@ import pytest
 
 from functions.ingest.blueprint import blueprint
 from functions.ingest.wiring import once_per_loop
+from shared.broker.selection import NoPublisher
 from shared.settings import Settings
 from tests.builders import a_posted_transaction
 from tests.conftest import ROOT
@@ -66,6 +67,19 @@ async def test_encoded_paths_and_queries_come_through_the_adapter(function: Any)
     away = await call(function, "GET", "/transactions/a%3Ab")
     assert live.status_code == 200
     assert (away.status_code, away.headers["retry-after"]) == (503, "5")
+
+
+@pytest.mark.parametrize("path", ["/transactions", "/transactions/batch"])
+async def test_parts_that_cannot_be_made_are_a_problem_document(path: str) -> None:
+    app = func.FunctionApp()
+    app.register_functions(blueprint(SETTINGS.model_copy(update={"redis_url": "nonsense"})))
+    response = await call(app.get_functions()[0], "POST", path, b"{}", **{"Content-Type": "application/json"})
+    assert (response.status_code, response.mimetype) == (500, "application/problem+json")
+
+
+def test_a_broker_to_which_nothing_can_be_published_stops_the_start() -> None:
+    with pytest.raises(NoPublisher, match="set FRAUDSENSE_BROKER=rabbitmq"):
+        blueprint(SETTINGS.model_copy(update={"broker": "servicebus"}))
 
 
 def test_each_event_loop_gets_parts_of_its_own_and_keeps_them() -> None:
