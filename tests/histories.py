@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from hypothesis import strategies as st
 
-from shared.domain.history import DAY, AmountTotals, History, counted_amount, counted_at, instant, log_amount
+from shared.domain.history import WINDOWS, AmountTotals, History, counted_amount, counted_at, instant, log_amount
 from shared.domain.transaction import Place, Transaction
 from tests.builders import NOON, a_transaction
 
@@ -59,11 +59,11 @@ class PlainHistory:
 
     def observe(self, transaction: Transaction) -> History:
         """Count it where that is due, and answer."""
-        floor, oldest_day = self._floor(), max(map(counted_at, self.all_counted), default=0) // DAY - 32
+        floor, oldest_day = self._floor(), max(map(counted_at, self.all_counted), default=0) // WINDOWS.day - 32
         self.kept = [each for each in self.kept if counted_at(each) >= floor]
         at = counted_at(transaction)
         twin = next((each for each in self.kept if each.transaction_id == transaction.transaction_id), None)
-        if at < floor or at // DAY <= oldest_day or (twin and not _same_position(twin, transaction)):
+        if at < floor or at // WINDOWS.day <= oldest_day or (twin and not _same_position(twin, transaction)):
             return self._answer(transaction, [], [])
         if twin is None:
             self.kept.append(transaction)
@@ -74,17 +74,18 @@ class PlainHistory:
         today = [
             each
             for each in self.all_counted
-            if counted_at(each) // DAY == at // DAY and not any(each is other for other in not_before)
+            if counted_at(each) // WINDOWS.day == at // WINDOWS.day
+            and not any(each is other for other in not_before)
         ]
         return self._answer(transaction, before, today)
 
     def _floor(self) -> int:
         ordered = sorted(map(counted_at, self.kept))
-        return min(ordered[-1] - 2 * DAY, ordered[-10]) if len(ordered) >= 10 else 0
+        return min(ordered[-1] - 2 * WINDOWS.day, ordered[-10]) if len(ordered) >= 10 else 0
 
     def _answer(self, transaction: Transaction, before: list[Transaction], today: list[Transaction]) -> History:
         at, newest = counted_at(transaction), max(map(counted_at, self.all_counted), default=0)
-        day, oldest_day = at // DAY, newest // DAY - 32
+        day, oldest_day = at // WINDOWS.day, newest // WINDOWS.day - 32
         last = max(before, key=lambda each: (counted_at(each), each.transaction_id), default=None)
         first_seen: dict[str, int] = {}
         for each in self.all_counted:
@@ -97,7 +98,7 @@ class PlainHistory:
             whole = [
                 each
                 for each in self.all_counted
-                if max(day - days + 1, oldest_day) <= counted_at(each) // DAY < day
+                if max(day - days + 1, oldest_day) <= counted_at(each) // WINDOWS.day < day
             ]
             own = [counted_amount(e) for e in whole + today if e.currency == transaction.currency]
             logs = [log_amount(amount) for amount in own]

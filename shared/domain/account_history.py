@@ -1,33 +1,14 @@
 """The account history in plain Python: what Redis must answer, and what training replays."""
 
 from bisect import bisect_left, insort
-from datetime import timedelta
 
-from shared.domain.history import (
-    DAY,
-    KEPT_DAYS,
-    KEPT_NEWEST,
-    KEPT_RAW,
-    MAX_MERCHANTS,
-    MONTH_DAYS,
-    WEEK_DAYS,
-    AmountTotals,
-    History,
-    counted_amount,
-    counted_at,
-    instant,
-    log_amount,
-    microseconds,
-)
+from shared.domain.history import WINDOWS, AmountTotals, History, counted_amount, counted_at, instant, log_amount
 from shared.domain.transaction import Place, Transaction
 
 Key = tuple[int, str]
 Totals = tuple[int, int, int, int]
 
 _NOTHING: Totals = (0, 0, 0, 0)
-_FIVE_MINUTES = microseconds(timedelta(minutes=5))
-_HOUR = microseconds(timedelta(hours=1))
-_RAW = microseconds(KEPT_RAW)
 
 
 class AccountHistories:
@@ -71,16 +52,16 @@ class _Account:
         return self._answer(transaction, key, amounts)
 
     def _is_older_than_kept(self, at: int) -> bool:
-        return at < self._floor() or at // DAY <= self._oldest_day()
+        return at < self._floor() or at // WINDOWS.day <= self._oldest_day()
 
     def _floor(self) -> int:
-        """Single events from this time on are kept: the last KEPT_RAW, and the KEPT_NEWEST newest."""
-        if len(self.events) < KEPT_NEWEST:
+        """Single events from this time on are kept; see `Windows`."""
+        if len(self.events) < WINDOWS.kept_newest:
             return 0
-        return min(self.newest - _RAW, self.events[-KEPT_NEWEST][0])
+        return min(self.newest - WINDOWS.kept_raw, self.events[-WINDOWS.kept_newest][0])
 
     def _oldest_day(self) -> int:
-        return self.newest // DAY - KEPT_DAYS
+        return self.newest // WINDOWS.day - WINDOWS.kept_days
 
     def _was_counted_otherwise(self, key: Key, currency: str) -> bool:
         known = self.counted.get(key[1])
@@ -99,11 +80,11 @@ class _Account:
         rank = bisect_left(events, key)
         last = events[rank - 1] if rank else None
         amount, today = amounts.before(key)
-        week, month = amounts.whole_days(at // DAY, self._oldest_day())
+        week, month = amounts.whole_days(at // WINDOWS.day, self._oldest_day())
         return History(
-            count_5min=rank - bisect_left(events, (at - _FIVE_MINUTES + 1,)),
-            count_1h=rank - bisect_left(events, (at - _HOUR + 1,)),
-            count_24h=rank - bisect_left(events, (at - DAY + 1,)),
+            count_5min=rank - bisect_left(events, (at - WINDOWS.five_minutes + 1,)),
+            count_1h=rank - bisect_left(events, (at - WINDOWS.hour + 1,)),
+            count_24h=rank - bisect_left(events, (at - WINDOWS.day + 1,)),
             amount_24h=amount,
             week=AmountTotals(*_plus(week, today)),
             month=AmountTotals(*_plus(month, today)),
@@ -114,7 +95,7 @@ class _Account:
         )
 
     def _whole_days_only(self, transaction: Transaction, at: int, amounts: "_Amounts") -> History:
-        week, month = amounts.whole_days(at // DAY, self._oldest_day())
+        week, month = amounts.whole_days(at // WINDOWS.day, self._oldest_day())
         return History(
             week=AmountTotals(*week),
             month=AmountTotals(*month),
@@ -142,8 +123,8 @@ class _Amounts:
 
     def add(self, key: Key, amount: int) -> None:
         log = log_amount(amount)
-        own, day = (1, amount, log, log * log), key[0] // DAY
-        rank, end = bisect_left(self.keys, key), bisect_left(self.keys, ((day + 1) * DAY,))
+        own, day = (1, amount, log, log * log), key[0] // WINDOWS.day
+        rank, end = bisect_left(self.keys, key), bisect_left(self.keys, ((day + 1) * WINDOWS.day,))
         whole = self.days.get(day, _NOTHING)
         so_far = self.so_far[rank] if rank < end else whole
         for later in range(rank, end):
@@ -155,24 +136,24 @@ class _Amounts:
     def before(self, key: Key) -> tuple[int, Totals]:
         """The amount of the 24 hours before `key`, and the totals of its UTC day up to it."""
         today = self.so_far[bisect_left(self.keys, key)]
-        first = bisect_left(self.keys, (key[0] - DAY + 1,))
-        begun = self.keys[first][0] // DAY
-        yesterday = self.days[begun][1] if begun < key[0] // DAY else 0
+        first = bisect_left(self.keys, (key[0] - WINDOWS.day + 1,))
+        begun = self.keys[first][0] // WINDOWS.day
+        yesterday = self.days[begun][1] if begun < key[0] // WINDOWS.day else 0
         return today[1] + yesterday - self.so_far[first][1], today
 
     def whole_days(self, day: int, oldest: int) -> tuple[Totals, Totals]:
         """Totals of the days before `day` that week and month cover, none before `oldest`."""
         week = month = _NOTHING
-        for each in range(max(day - MONTH_DAYS + 1, oldest), day):
+        for each in range(max(day - WINDOWS.month_days + 1, oldest), day):
             totals = self.days.get(each)
             if totals:
                 month = _plus(month, totals)
-                if each > day - WEEK_DAYS:
+                if each > day - WINDOWS.week_days:
                     week = _plus(week, totals)
         return week, month
 
     def forget_days(self, oldest: int) -> None:
-        if len(self.days) > 2 * KEPT_DAYS:
+        if len(self.days) > 2 * WINDOWS.kept_days:
             self.days = {day: totals for day, totals in self.days.items() if day >= oldest}
 
     def forget_first(self) -> None:
@@ -180,7 +161,7 @@ class _Amounts:
 
 
 class _Merchants:
-    """When each merchant was first seen, for at most MAX_MERCHANTS merchants."""
+    """When each merchant was first seen, for a bounded number of them."""
 
     __slots__ = ("first", "ordered")
 
@@ -191,7 +172,7 @@ class _Merchants:
     def see(self, merchant_id: str, at: int) -> None:
         known = self.first.get(merchant_id)
         if known is None:
-            if len(self.ordered) >= MAX_MERCHANTS:
+            if len(self.ordered) >= WINDOWS.max_merchants:
                 return
         elif known <= at:
             return

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from math import exp, sqrt
 
-from shared.domain.history import MONTH_DAYS, WEEK_DAYS, AmountTotals, History
+from shared.domain.history import WINDOWS, AmountTotals, History
 
 FEWEST = 3
 """Transactions of the last month from which on an account has a habit."""
@@ -15,8 +15,8 @@ PRIOR_WEIGHT = 4
 PRIOR_SPREAD = 1.0
 """A short history is taken as if it held four more amounts with this spread (standard deviation of the log)."""
 
-MONTH_OF_HABIT = MONTH_DAYS - 0.5
-WEEK_OF_HABIT = WEEK_DAYS - 0.5
+MONTH_OF_HABIT = WINDOWS.month_days - 0.5
+WEEK_OF_HABIT = WINDOWS.week_days - 0.5
 """Days that the windows cover on average: the transaction's own day counts half."""
 
 
@@ -56,7 +56,7 @@ def usual_spend_before_week(history: History) -> float | None:
     if count < FEWEST_BEFORE_WEEK:
         return None
     total = history.month.total - history.week.total
-    return max(total / (MONTH_DAYS - WEEK_DAYS), total / count)
+    return max(total / (WINDOWS.month_days - WINDOWS.week_days), total / count)
 
 
 def usual_count_a_day(history: History) -> float | None:

@@ -11,20 +11,34 @@ from math import log
 
 from shared.domain.transaction import Place, Transaction
 
-KEPT_RAW = timedelta(hours=48)
-"""Single events are kept this long before the account's newest; older ones live on in their day's totals."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
-KEPT_NEWEST = 10
-"""The newest events are kept however old they are, so that a rarely used card still has a last transaction."""
 
-WEEK_DAYS, MONTH_DAYS = 7, 30
-"""UTC days covered by `week` and `month`, the transaction's own day included."""
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """The windows that a history tells of, and what is kept for that. Durations in microseconds, days as UTC days.
 
-KEPT_DAYS = MONTH_DAYS + 2
-"""Day totals reach this many days before the account's newest day, so that two days late still sees a month."""
+    Single events live for `kept_raw` before the account's newest, and the `kept_newest` newest however old they
+    are, so that a rarely used card still has a last transaction; older ones live on in their day's totals. Week
+    and month include the transaction's own day. Totals reach `kept_days` before the account's newest day, so that
+    two days late still sees a month. Beyond `max_merchants` merchants are not told apart any more, which bounds an
+    attacked account.
+    """
 
-MAX_MERCHANTS = 1000
-"""Merchants remembered per account; further ones are not told apart any more (bounds an attacked account)."""
+    five_minutes: int = timedelta(minutes=5) // _MICROSECOND
+    hour: int = timedelta(hours=1) // _MICROSECOND
+    day: int = timedelta(days=1) // _MICROSECOND
+    week_days: int = 7
+    month_days: int = 30
+    kept_raw: int = timedelta(hours=48) // _MICROSECOND
+    kept_newest: int = 10
+    kept_days: int = 32
+    max_merchants: int = 1000
+
+
+WINDOWS = Windows()
+"""Those of every history store."""
 
 MAX_AMOUNT_MINOR = 1 << 40
 """Amounts count at most this much in totals, so that 8,192 of them still sum below 2**53 (exact in Lua)."""
@@ -67,11 +81,6 @@ class History:
     recent_refusals: int = 0
 
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-DAY = timedelta(days=1) // _MICROSECOND
-
-
 def counted_at(transaction: Transaction) -> int:
     """When it counts, in microseconds since 1970; what claims to be older counts as of 1970 (exact in Lua)."""
     return max(0, (transaction.occurred_at - _EPOCH) // _MICROSECOND)
@@ -80,11 +89,6 @@ def counted_at(transaction: Transaction) -> int:
 def instant(counted: int) -> datetime:
     """The inverse of `counted_at`."""
     return _EPOCH + counted * _MICROSECOND
-
-
-def microseconds(width: timedelta) -> int:
-    """A window's width in the unit of `counted_at`."""
-    return width // _MICROSECOND
 
 
 def counted_amount(transaction: Transaction) -> int:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import timedelta
 from hashlib import sha1
 from math import isnan
@@ -15,22 +16,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from shared.domain.errors import HistoryUnavailable
-from shared.domain.history import (
-    DAY,
-    KEPT_DAYS,
-    KEPT_NEWEST,
-    KEPT_RAW,
-    MAX_MERCHANTS,
-    MONTH_DAYS,
-    WEEK_DAYS,
-    AmountTotals,
-    History,
-    counted_amount,
-    counted_at,
-    instant,
-    log_amount,
-    microseconds,
-)
+from shared.domain.history import WINDOWS, AmountTotals, History, counted_amount, counted_at, instant, log_amount
 from shared.domain.transaction import Place, Transaction
 from shared.redis_keys import REFUSALS, account_key
 from shared.telemetry import metrics
@@ -38,19 +24,8 @@ from shared.telemetry import metrics
 KEPT_UNTOUCHED = timedelta(days=40)
 """An account that is not seen for this long is forgotten: longer than anything its history still tells."""
 
-_CONSTANTS = {
-    "DAY": DAY,
-    "HOUR": microseconds(timedelta(hours=1)),
-    "FIVE_MINUTES": microseconds(timedelta(minutes=5)),
-    "KEPT_RAW": microseconds(KEPT_RAW),
-    "KEPT_NEWEST": KEPT_NEWEST,
-    "KEPT_DAYS": KEPT_DAYS,
-    "WEEK_DAYS": WEEK_DAYS,
-    "MONTH_DAYS": MONTH_DAYS,
-    "MAX_MERCHANTS": MAX_MERCHANTS,
-    "KEPT_SECONDS": KEPT_UNTOUCHED // timedelta(seconds=1),
-}
-_HEADER = f"local {', '.join(_CONSTANTS)} = {', '.join(map(str, _CONSTANTS.values()))}\n"
+_CONSTANTS = asdict(WINDOWS) | {"kept_seconds": KEPT_UNTOUCHED // timedelta(seconds=1)}
+_HEADER = f"local {', '.join(_CONSTANTS).upper()} = {', '.join(map(str, _CONSTANTS.values()))}\n"
 SCRIPT = _HEADER + Path(__file__).with_name("observe.lua").read_text()
 _DIGEST = sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
 _ANSWER = Struct("<19d")

@@ -13,7 +13,7 @@ from redis._parsers.base import BaseParser
 
 from shared.domain.account_history import AccountHistories
 from shared.domain.errors import HistoryUnavailable
-from shared.domain.history import KEPT_NEWEST, MAX_MERCHANTS, History
+from shared.domain.history import WINDOWS, History
 from shared.domain.transaction import Place, Transaction
 from shared.feature_store.redis_history import KEPT_UNTOUCHED, RedisHistory, connect
 from shared.ports import HistoryStore
@@ -192,7 +192,7 @@ def test_what_is_kept_of_a_busy_account_is_bounded(client: redis.Redis) -> None:
     assert client.zcard(account + "events") == 50
     assert client.hlen(account + "so_far:USD") == 50
     assert client.hlen(account + "days:USD") <= 10
-    assert client.zcard(account + "merchants") == MAX_MERCHANTS
+    assert client.zcard(account + "merchants") == WINDOWS.max_merchants
 
 
 def test_redis_away_is_said_in_time() -> None:
@@ -289,11 +289,11 @@ def test_a_fault_in_the_script_is_not_taken_for_redis_being_away(client: redis.R
         RedisHistory(client).observe([a_transaction()])
 
 
-@pytest.mark.parametrize("newest", [KEPT_NEWEST - 1, KEPT_NEWEST])
+@pytest.mark.parametrize("newest", [WINDOWS.kept_newest - 1, WINDOWS.kept_newest])
 def test_an_event_older_than_what_is_kept_is_not_counted(new_store: NewStore, newest: int) -> None:
     store = new_store()
     at = NOON + timedelta(days=5)
     store.observe([a_transaction(transaction_id=f"t{n}", occurred_at=at) for n in range(newest)])
     store.observe([a_transaction(transaction_id="old")])
     history = store.observe([a_transaction(transaction_id="now", occurred_at=at + timedelta(hours=1))])[0]
-    assert history.week.count == newest + (newest < KEPT_NEWEST)
+    assert history.week.count == newest + (newest < WINDOWS.kept_newest)

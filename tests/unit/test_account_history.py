@@ -6,7 +6,7 @@ from decimal import Decimal
 from hypothesis import given, settings
 
 from shared.domain.account_history import AccountHistories
-from shared.domain.history import MAX_MERCHANTS, AmountTotals, History
+from shared.domain.history import WINDOWS, AmountTotals, History
 from shared.domain.transaction import Transaction
 from tests.builders import NOON, a_transaction
 from tests.histories import PlainHistory, deliveries
@@ -60,14 +60,14 @@ def test_a_redelivery_after_trimming_counts_nothing_again() -> None:
 
 def test_merchants_beyond_the_limit_are_not_remembered() -> None:
     histories = AccountHistories()
-    for n in range(MAX_MERCHANTS + 1):
+    for n in range(WINDOWS.max_merchants + 1):
         at = NOON + timedelta(seconds=n)
         histories.observe(a_transaction(transaction_id=f"t{n}", merchant_id=f"m{n}", occurred_at=at))
     later = NOON + timedelta(hours=1)
     history = histories.observe(
-        a_transaction(transaction_id="z", merchant_id=f"m{MAX_MERCHANTS}", occurred_at=later)
+        a_transaction(transaction_id="z", merchant_id=f"m{WINDOWS.max_merchants}", occurred_at=later)
     )
-    assert (history.merchants, history.knows_merchant) == (MAX_MERCHANTS, False)
+    assert (history.merchants, history.knows_merchant) == (WINDOWS.max_merchants, False)
 
 
 def test_times_before_1970_count_as_of_1970() -> None:
