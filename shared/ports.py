@@ -42,6 +42,9 @@ class RateLimit(Protocol):
     async def admit(self, account_ids: Sequence[str]) -> list[Admission]:
         """Take one place for each account id in order; a refusal leaves a count that the next score sees."""
 
+    async def give_back(self, account_ids: Sequence[str]) -> None:
+        """Free the newest place of each account id again: nothing came of it. Where Redis fails it stays taken."""
+
 
 class Receipts(Protocol):
     """The content hash of each accepted transaction, for a day. Opens: where Redis fails there are none."""

@@ -72,6 +72,17 @@ class RedisRateLimit:
         places = {account_id: _admissions(*answer) for account_id, answer in answers.items()}
         return [next(places[account_id]) for account_id in account_ids]
 
+    async def give_back(self, account_ids: Sequence[str]) -> None:
+        """Free the newest place of each account id again; one round trip."""
+        if self._limit and account_ids:
+            await self._redis.call(lambda: self._free_places(Counter(account_ids)))
+
+    async def _free_places(self, places: Mapping[str, int]) -> None:
+        pipeline = self._client.pipeline(transaction=False)
+        for account_id, number in places.items():
+            pipeline.ltrim(account_key(account_id, "admitted"), number, -1)
+        await pipeline.execute()
+
     async def _take_places(self, asked: Mapping[str, int]) -> dict[str, tuple[int, int]]:
         """Account id -> (places given, µs until the next place)."""
         answers = await self._run(asked)

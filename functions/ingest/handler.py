@@ -42,7 +42,8 @@ async def accept(
 ) -> list[Outcome]:
     """One outcome per transaction, in order. QUEUED says that the broker confirmed it and its receipt was written.
 
-    UNCONFIRMED transactions may have been stored; the same id again is harmless.
+    UNCONFIRMED transactions may have been stored; the same id again is harmless, and they give their places back:
+    a caller who repeats them as told must not look like one who tries cards.
     """
     admissions, known = await asyncio.gather(
         rate_limit.admit([item.transaction.account_id for item in items]),
@@ -51,12 +52,13 @@ async def accept(
     judged = _judge(items, admissions, known)
     publishable = [item for item, outcome in zip(items, judged, strict=True) if outcome is Verdict.QUEUED]
     published = await _publish(publishable, publisher, queue)
-    await receipts.remember(
-        [
-            (item.transaction.transaction_id, item.content_hash)
-            for item, outcome in zip(publishable, published, strict=True)
-            if outcome is Verdict.QUEUED
-        ]
+    queued, unconfirmed = (
+        [item for item, outcome in zip(publishable, published, strict=True) if outcome is verdict]
+        for verdict in (Verdict.QUEUED, Verdict.UNCONFIRMED)
+    )
+    await asyncio.gather(
+        receipts.remember([(item.transaction.transaction_id, item.content_hash) for item in queued]),
+        rate_limit.give_back([item.transaction.account_id for item in unconfirmed]),
     )
     in_order = iter(published)
     return [next(in_order) if outcome is Verdict.QUEUED else outcome for outcome in judged]

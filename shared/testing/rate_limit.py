@@ -27,6 +27,12 @@ class MemoryRateLimit:
         """Take one place for each account id in order."""
         return [self._admit(account_id) for account_id in account_ids]
 
+    async def give_back(self, account_ids: Sequence[str]) -> None:
+        """Free the newest place of each account id again."""
+        for account_id in account_ids:
+            if newest := self._admitted[account_id]:
+                newest.pop()
+
     def _admit(self, account_id: str) -> Admission:
         now, newest = self._clock(), self._admitted[account_id]
         while newest and newest[0] + self._window <= now:

@@ -91,6 +91,20 @@ async def test_no_transactions_need_no_places(limits: Limits) -> None:
     assert await limits.make(1).admit([]) == []
 
 
+async def test_places_given_back_are_free_again_per_account(limits: Limits) -> None:
+    limit = limits.make(2)
+    await limit.admit(["a", "a", "b", "b"])
+    await limit.give_back(["a", "a", "b"])
+    assert await admitted(limit, "a", "a", "a", "b", "b") == [True, True, False, True, False]
+
+
+async def test_more_places_than_were_taken_cannot_be_given_back(limits: Limits) -> None:
+    limit = limits.make(1)
+    await limit.give_back(["a", "a"])
+    await limit.give_back([])
+    assert await admitted(limit, "a", "a") == [True, False]
+
+
 async def test_redis_keeps_refusals_for_an_hour_and_places_for_the_window(redis_url: str) -> None:
     async with redis_client(redis_url) as client:
         await RedisRateLimit(client, 1).admit(["a", "a"])
@@ -112,3 +126,4 @@ async def test_a_redis_that_is_away_admits_all() -> None:
         limit = RedisRateLimit(client, 1)
         assert await admitted(limit, "a", "a") == [True, True]
         assert await admitted(limit, "a") == [True]
+        await limit.give_back(["a"])

@@ -111,6 +111,16 @@ async def test_a_broker_that_is_away_gives_503_and_no_receipt() -> None:
         assert door.receipts.kept == {}
 
 
+async def test_a_client_that_repeats_what_was_not_confirmed_is_not_limited_for_it() -> None:
+    async with a_door(per_minute=2) as door:
+        door.queue.available = False
+        away = [(await door.post(a_posted_transaction())).status_code for _ in range(3)]
+        door.queue.available = True
+        back = [(await door.post(a_posted_transaction(transaction_id=f"t{n}"))).status_code for n in range(3)]
+    assert (away, back) == ([503] * 3, [202, 202, 429])
+    assert door.rate_limit.refusals == {"acct-1": 1}
+
+
 async def test_requests_that_come_while_one_is_published_leave_together() -> None:
     gated: list[GatedPublisher] = []
 
