@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from local import processes
 from shared.command_line import UserError
 
 STATE = "state.json"
+PATIENCE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ def hold(path: Path, setting: str = "FRAUDSENSE_DATA_DIR") -> Iterator[DataFolde
             f"{path} cannot be written ({error.strerror}): set {setting} to another folder."
         ) from error
     with lock:
-        if not _take(lock.fileno()):
+        if not _take_patiently(lock.fileno()):
             lock.seek(0)
             raise UserError(
                 f"FraudSense already runs in {path} (process {lock.read() or 'unknown'}): "
@@ -94,23 +96,34 @@ def hold(path: Path, setting: str = "FRAUDSENSE_DATA_DIR") -> Iterator[DataFolde
         lock.write(str(os.getpid()))
         lock.flush()
         processes.sweep(folder.mark, folder.path)
-        yield folder
+        try:
+            yield folder
+        finally:
+            lock.truncate(0)
 
 
 def held_state(path: Path) -> dict[str, Any] | None:
     """What the process that holds the folder last wrote about itself; None where nothing runs there."""
     try:
         with (path / "lock").open() as lock:
-            if _take(lock.fileno()):
+            if _take(lock.fileno(), fcntl.LOCK_SH):
                 return None
     except OSError:
         return None
     return DataFolder(path.absolute()).read_json(STATE) or None
 
 
-def _take(descriptor: int) -> bool:
+def _take_patiently(descriptor: int) -> bool:
+    """Take the lock for this process alone, also where a reader looks at it just now."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (taken := _take(descriptor, fcntl.LOCK_EX)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return taken
+
+
+def _take(descriptor: int, kind: int) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
