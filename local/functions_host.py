@@ -76,6 +76,7 @@ def run_rabbitmq(function: Registered, host: Host) -> None:
     start_status = getattr(function.call, "start_status", None)
     if start_status is not None:
         start_status()
+    log(logger, logging.INFO, Event.STARTED)
     name = str(function.trigger["name"])
     trigger = RabbitMQTrigger(
         _app_setting(host, str(function.trigger["connectionStringSetting"])),
@@ -88,10 +89,7 @@ def run_rabbitmq(function: Registered, host: Host) -> None:
 
 def refuse_service_bus(_function: Registered, _host: Host) -> None:
     """Always raises UserError."""
-    raise UserError(
-        "This stand-in does not run Service Bus triggers yet: use Core Tools (make func), "
-        "or set FRAUDSENSE_BROKER=rabbitmq."
-    )
+    raise UserError("This stand-in does not run Service Bus triggers: set FRAUDSENSE_BROKER=rabbitmq.")
 
 
 RUNNERS: Mapping[str, Callable[[Registered, Host], None]] = {
@@ -110,7 +108,6 @@ def main(argv: Sequence[str]) -> int:
         configure_logs(args.group, settings.log_level)
         _refuse_memory(settings, args.group)
         function = _only_function(import_module(args.app).app, args.group)
-        log(logger, logging.INFO, Event.STARTED, trigger=function.trigger["type"])
         RUNNERS[function.trigger["type"]](function, _host(settings, args.group))
     except FraudSenseError as error:
         print(f"functions_host: {error}", file=sys.stderr)

@@ -1,5 +1,6 @@
 """The HTTP trigger served without the Functions host: the function's own ASGI app under uvicorn."""
 
+import logging
 import signal
 import socket
 from collections.abc import Callable
@@ -9,8 +10,11 @@ from typing import Any
 import uvicorn
 
 from shared.command_line import UserError
+from shared.telemetry.logs import Event, log
 
 BACKLOG = 2048
+
+logger = logging.getLogger(__name__)
 
 
 def serve(app: Callable[..., Any], port: int, grace: timedelta, port_setting: str) -> None:
@@ -29,6 +33,7 @@ def serve(app: Callable[..., Any], port: int, grace: timedelta, port_setting: st
         timeout_graceful_shutdown=int(grace.total_seconds()),
     )
     _end_quietly_on_signals()
+    log(logger, logging.INFO, Event.STARTED)
     uvicorn.Server(config).run(sockets=[listener])
 
 

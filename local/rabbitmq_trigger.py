@@ -64,6 +64,7 @@ class RabbitMQTrigger:
         self._queue_name = queue_name
         self._prefetch = prefetch
         self._invoke = invoke
+        self._away = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="function")
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -76,6 +77,7 @@ class RabbitMQTrigger:
                 reason = str(error) or "no answer"
             if not stop.is_set():
                 log(logger, logging.WARNING, Event.SERVICE_AWAY, service="rabbitmq", detail=reason)
+                self._away = True
                 await _pause(stop)
 
     async def _consume(self, stop: asyncio.Event) -> None:
@@ -99,7 +101,9 @@ class RabbitMQTrigger:
         underlay = await channel.get_underlay_channel()
         underlay.on_consumer_cancel_callbacks.add(lambda _: inbox.put_nowait(None))
         await queue.consume(inbox.put)
-        log(logger, logging.INFO, Event.SERVICE_BACK, service="rabbitmq", queue=self._queue_name)
+        if self._away:
+            log(logger, logging.INFO, Event.SERVICE_BACK, service="rabbitmq", queue=self._queue_name)
+            self._away = False
         return inbox
 
     async def _handle(self, message: AbstractIncomingMessage, channel: AbstractChannel) -> None:

@@ -1,6 +1,7 @@
 """The stand-in for the Functions host, as a process: a toy app, a real RabbitMQ, real signals."""
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -9,6 +10,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
 from pathlib import Path
 
 import httpx
@@ -47,6 +49,12 @@ class RunningHost:
             assert self.process.poll() is None, self.process.communicate()[1]
             assert time.monotonic() < deadline, self.notes()
             time.sleep(0.02)
+
+    def events(self) -> list[str]:
+        """What it logged, once it has ended; several times the same in a row counts once."""
+        assert self.process.stderr
+        lines = (json.loads(line) for line in self.process.stderr if line.startswith("{"))
+        return [event for event, _ in groupby(line["event"] for line in lines if "event" in line)]
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
@@ -90,6 +98,7 @@ async def test_a_message_that_succeeds_is_gone(broker: RabbitMQBroker, start_sco
 
     assert host.notes()[0] == "status"
     assert host.stop() == 0
+    assert host.events() == ["started", "stopped"]
     assert await broker.receive() is None
     assert await broker.dead_letters() == []
 
@@ -141,6 +150,7 @@ async def test_a_lost_connection_is_opened_again_and_what_was_in_hand_comes_back
     await _until(host, "end b'later'")
 
     assert host.stop() == 0
+    assert host.events() == ["started", "service_away", "service_back", "stopped"]
     assert await broker.receive() is None
 
 
@@ -168,6 +178,7 @@ def test_the_http_trigger_is_served_on_loopback_and_finishes_requests_on_sigterm
         host.wait_for("request /slow")
         assert host.stop() == 0
         assert slow.result().text == "/slow"
+    assert host.events()[0] == "started"
 
 
 def test_a_port_that_is_taken_is_a_sentence(start) -> None:
@@ -177,13 +188,17 @@ def test_a_port_that_is_taken_is_a_sentence(start) -> None:
 
     assert host.process.returncode == 2
     assert "FRAUDSENSE_INGEST_PORT" in errors
+    assert "started" not in errors
 
 
 @pytest.mark.parametrize(
     ("environment", "sentence"),
     [
         ({"FRAUDSENSE_BROKER": "memory"}, "keeps the queue inside one process"),
-        ({"TOY_TRIGGER": "serviceBusTrigger"}, "does not run Service Bus triggers yet"),
+        (
+            {"TOY_TRIGGER": "serviceBusTrigger"},
+            "does not run Service Bus triggers: set",
+        ),
     ],
 )
 def test_what_it_cannot_run_is_a_sentence(start, environment: dict[str, str], sentence: str) -> None:
