@@ -84,3 +84,20 @@ def test_the_memory_broker_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with pytest.raises(UserError, match="set it to rabbitmq"):
         run("transactions.csv")
+
+
+def test_where_nothing_runs_and_no_url_is_given_the_sentence_says_both_ways_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FRAUDSENSE_RABBITMQ_URL", raising=False)
+    monkeypatch.setenv("FRAUDSENSE_DATA_DIR", str(tmp_path))
+
+    with pytest.raises(UserError, match=r"start it with `make run`, or set FRAUDSENSE_RABBITMQ_URL"):
+        run("transactions.csv")
+
+
+def test_service_bus_is_refused_as_long_as_nothing_publishes_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FRAUDSENSE_BROKER", "servicebus")
+
+    with pytest.raises(UserError, match="Nothing publishes to Service Bus yet"):
+        run("transactions.csv")
