@@ -1,8 +1,12 @@
 """Starts services, the functions under Core Tools (`func start`), and the dashboard."""
 
 import argparse
+import os
 import shutil
+import sys
+from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 
 from local.data_folder import DataFolder
 from local.parts import alerts, environment_of_parts, is_healthy, python_module
@@ -38,7 +42,7 @@ def _work(program: str, settings: Settings, folder: DataFolder, supervisor: Supe
         name="functions",
         command=(program, "start", "--port", str(settings.ingest_port)),
         ready=partial(is_healthy, settings.ingest_port),
-        environment={**environment, "FRAUDSENSE_FUNCTIONS": "ingest,score"},
+        environment=_of_core_tools(environment),
         stop_seconds=30,
     )
     supervisor.start(alerts(settings, environment), functions)
@@ -47,3 +51,10 @@ def _work(program: str, settings: Settings, folder: DataFolder, supervisor: Supe
     tell(f"Ingest     http://127.0.0.1:{settings.ingest_port}/docs")
     tell(f"Logs       {folder.path / 'logs'}")
     supervisor.watch(lambda: None)
+
+
+def _of_core_tools(environment: Mapping[str, str]) -> dict[str, str]:
+    """Core Tools run the `python` that they find on PATH as the worker: it must be ours."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
+    own = {"FRAUDSENSE_FUNCTIONS": "ingest,score", "FUNCTIONS_WORKER_RUNTIME": "python", "PATH": path}
+    return {**environment, **own}

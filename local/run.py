@@ -41,8 +41,7 @@ def _start_doors(settings: Settings, urls: dict[str, str], supervisor: Superviso
     supervisor.run_job("migrate", python_module("shared.database.migrate"), environment)
     supervisor.start(alerts(settings, environment))
     supervisor.wait_ready("rabbitmq")
-    if settings.broker == "rabbitmq":
-        supervisor.run_job("topology", python_module("shared.broker.topology"), environment)
+    supervisor.run_job("topology", python_module("shared.broker.topology"), environment)
     supervisor.start(function_group("score", settings.score_port, environment))
     supervisor.start(function_group("ingest", settings.ingest_port, environment))
     if settings.sample_traffic == "on":

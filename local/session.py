@@ -6,7 +6,7 @@ from collections.abc import Callable
 from local.chosen import given_urls
 from local.data_folder import DataFolder, hold
 from local.ports import require_free
-from local.services import prepare
+from local.services import MODULES, prepare
 from local.stopping import stopping_on_signals
 from local.supervisor import PartFailed, Stopped, Supervisor
 from local.terminal import tell
@@ -36,7 +36,8 @@ def supervise(settings: Settings, work: Callable[[DataFolder, Supervisor], None]
 def start_services(settings: Settings, folder: DataFolder, supervisor: Supervisor) -> dict[str, str]:
     """Start the services that the user did not give; name -> URL of each. Raises UserError."""
     given = given_urls(settings)
-    needed = [name for name in _services_of(settings) if name not in given]
+    _require_rabbitmq(settings)
+    needed = [name for name in MODULES if name not in given]
     _require_free_doors(settings)
     services = prepare(needed, folder, tell)
     tell(f"Starting in {folder.path}: {', '.join(needed) or 'no services, all are given'}")
@@ -44,10 +45,11 @@ def start_services(settings: Settings, folder: DataFolder, supervisor: Superviso
     return given | {name: service.url for name, service in services.items()}
 
 
-def _services_of(settings: Settings) -> tuple[str, ...]:
+def _require_rabbitmq(settings: Settings) -> None:
     if settings.broker == "memory":
         raise UserError("FRAUDSENSE_BROKER=memory lives inside one process: set it to rabbitmq for this command.")
-    return ("database", "redis", "rabbitmq") if settings.broker == "rabbitmq" else ("database", "redis")
+    if settings.broker == "servicebus":
+        raise UserError("Nothing publishes to Service Bus yet: set FRAUDSENSE_BROKER=rabbitmq for this command.")
 
 
 def _require_free_doors(settings: Settings) -> None:

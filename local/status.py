@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 
 from local.data_folder import held_state
 from local.terminal import tell
@@ -18,7 +19,9 @@ def run(args: argparse.Namespace) -> int:
     folder = load_settings().data_dir
     state = held_state(folder)
     if state is None:
-        tell(f"Nothing is ready in {folder}: start it with `make run`, or wait for its READY line.")
+        print(
+            f"Nothing is ready in {folder}: start it with `make run`, or wait for its READY line.", file=sys.stderr
+        )
         return 1
     if args.json:
         tell(json.dumps(state))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.builders import a_posted_transaction
 
 ROOT = Path(__file__).parents[2]
 DOORS = ("ingest", "score", "alerts")
@@ -38,10 +41,14 @@ class Run:
 
     def is_healthy(self, door: str) -> bool:
         """Whether a door answers its health question with 200."""
-        url = f"http://127.0.0.1:{self.environment[f'FRAUDSENSE_{door.upper()}_PORT']}/health"
-        with suppress(OSError), urllib.request.urlopen(url, timeout=5) as answer:
-            return bool(answer.status == 200)
-        return False
+        return answers_200(f"http://127.0.0.1:{self.environment[f'FRAUDSENSE_{door.upper()}_PORT']}/health")
+
+
+def answers_200(url: str) -> bool:
+    """Whether a GET is answered so."""
+    with suppress(OSError), urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - our own server
+        return bool(answer.status == 200)
+    return False
 
 
 def local_command(environment: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
@@ -103,6 +110,15 @@ def eventually(condition: Callable[[], bool], seconds: float = 20) -> bool:
     return held
 
 
+def a_program(folder: Path, name: str, text: str) -> Path:
+    """An executable file in a folder of its own."""
+    file = folder / "bin" / name
+    file.parent.mkdir()
+    file.write_text(text)
+    file.chmod(0o755)
+    return file
+
+
 def is_alive(pid: int) -> bool:
     """Whether a process runs."""
     try:
@@ -135,6 +151,17 @@ def test_every_door_is_healthy(run: Run) -> None:
 
 def test_status_says_the_same(run: Run) -> None:
     assert json.loads(run.command("status", "--json").stdout)["urls"] == run.state["urls"]
+
+
+def test_enqueue_reaches_its_queue_without_being_told_where_it_is(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "transactions.jsonl"
+    file.write_text(json.dumps(a_posted_transaction(transaction_id="enqueued-1")))
+    ingest = run.state["urls"]["ingest"]
+
+    enqueued = run.command("enqueue", str(file), "--json")
+
+    assert (enqueued.returncode, enqueued.stderr) == (0, "")
+    assert eventually(lambda: answers_200(f"{ingest}/transactions/enqueued-1"))
 
 
 def test_a_second_run_in_the_same_folder_is_refused(run: Run) -> None:
@@ -177,6 +204,73 @@ def test_a_port_that_is_taken_is_named_with_its_setting(tmp_path: Path) -> None:
         refused = local_command(environment, "run")
     assert refused.returncode == 2
     assert "set FRAUDSENSE_ALERTS_PORT to a free port" in refused.stderr
+
+
+def test_status_says_on_standard_error_that_nothing_runs(tmp_path: Path) -> None:
+    told = local_command(environment_for(tmp_path / "data"), "status", "--json")
+
+    assert (told.returncode, told.stdout) == (1, "")
+    assert "start it with `make run`" in told.stderr
+
+
+@pytest.mark.parametrize(("command", "broker"), [("run", "servicebus"), ("run", "memory"), ("func", "servicebus")])
+def test_a_broker_without_a_queue_here_is_refused_before_anything_starts(
+    tmp_path: Path, command: str, broker: str
+) -> None:
+    core_tools = a_program(tmp_path, "func", "")
+    environment = environment_for(tmp_path / "data", FRAUDSENSE_BROKER=broker, PATH=str(core_tools.parent))
+
+    refused = local_command(environment, command)
+
+    assert refused.returncode == 2
+    assert "FRAUDSENSE_BROKER" in refused.stderr
+    assert "Starting" not in refused.stdout
+
+
+CORE_TOOLS = """#!{python}
+import json, os, sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+Path("{notes}").write_text(json.dumps(dict(os.environ)))
+
+
+class Healthy(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+
+
+HTTPServer(("127.0.0.1", int(sys.argv[sys.argv.index("--port") + 1])), Healthy).serve_forever()
+"""
+
+
+def test_func_starts_core_tools_with_all_that_its_worker_needs(
+    tmp_path: Path, services, database_url: str, redis_url: str, queue_name: str
+) -> None:
+    notes = tmp_path / "environment"
+    core_tools = a_program(tmp_path, "func", CORE_TOOLS.format(python=sys.executable, notes=notes))
+    environment = environment_for(
+        tmp_path / "data",
+        FRAUDSENSE_DATABASE_URL=database_url,
+        FRAUDSENSE_REDIS_URL=redis_url,
+        FRAUDSENSE_RABBITMQ_URL=services.rabbitmq,
+        FRAUDSENSE_QUEUE_NAME=queue_name,
+        PATH=f"{core_tools.parent}:{os.environ['PATH']}",
+    )
+    command = [sys.executable, "-m", "local", "func"]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            assert any(line.startswith("Ingest") for line in process.stdout)
+        finally:
+            process.terminate()
+            process.wait(60)
+
+    given = json.loads(notes.read_text())
+    assert given["FUNCTIONS_WORKER_RUNTIME"] == "python"
+    assert shutil.which("python", path=given["PATH"]) == str(Path(sys.executable).with_name("python"))
+    assert given["FRAUDSENSE_FUNCTIONS"] == "ingest,score"
 
 
 def test_without_core_tools_func_says_what_to_install(tmp_path: Path) -> None:
