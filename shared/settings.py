@@ -47,7 +47,11 @@ class Settings(BaseSettings):
 
     rate_limit_per_minute: int = Field(60, ge=0, description="Transactions an account may post a minute; 0 = off")
     receipt_hours: int = Field(24, gt=0, description="How long a receipt answers 409 for other content")
-    publish_queue_size: int = Field(20_000, gt=0, description="Transactions waiting to be published before 503")
+    publish_queue_size: int = Field(
+        20_000,
+        ge=1_000,
+        description="Transactions waiting to be published before 503; at least a full batch, 1000",
+    )
     retry_budget_seconds: float = Field(180, ge=0, description="How long score waits for Redis or PostgreSQL")
     poison_window: int = Field(200, gt=0, description="Messages over which the share of poison is taken")
     poison_minimum: int = Field(50, gt=0, description="Messages before the share of poison counts")

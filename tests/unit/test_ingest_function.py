@@ -8,8 +8,10 @@ from typing import Any
 
 import azure.functions as func
 import pytest
+from pydantic import ValidationError
 
 from functions.ingest.blueprint import blueprint
+from functions.ingest.posting import MAX_BATCH_ITEMS
 from functions.ingest.wiring import once_per_loop
 from shared.broker.selection import NoPublisher
 from shared.settings import Settings
@@ -80,6 +82,12 @@ async def test_parts_that_cannot_be_made_are_a_problem_document(path: str) -> No
 def test_a_broker_to_which_nothing_can_be_published_stops_the_start() -> None:
     with pytest.raises(NoPublisher, match="set FRAUDSENSE_BROKER=rabbitmq"):
         blueprint(SETTINGS.model_copy(update={"broker": "servicebus"}))
+
+
+def test_the_publishing_queue_has_room_for_a_full_batch() -> None:
+    assert Settings(publish_queue_size=MAX_BATCH_ITEMS).publish_queue_size == MAX_BATCH_ITEMS
+    with pytest.raises(ValidationError, match="publish_queue_size"):
+        Settings(publish_queue_size=MAX_BATCH_ITEMS - 1)
 
 
 def test_each_event_loop_gets_parts_of_its_own_and_keeps_them() -> None:
