@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from decimal import Decimal
 
 import psycopg
 import pytest
@@ -59,6 +60,13 @@ async def test_an_alert_appears_without_a_reload(dashboard: Page, scorer: Scorer
     for text in ("acct-42", "mer-42", "25.00 USD", "0.95", "HIGH", "far above the account", "observed 900.00"):
         await expect(row).to_contain_text(text)
     await expect(dashboard.locator("#count-open")).to_have_text("1")
+
+
+async def test_amounts_have_as_many_decimals_as_their_currency(dashboard: Page, scorer: Scorer) -> None:
+    for amount, currency in (("2500", "JPY"), ("2.5", "KWD"), ("0.0125", "USD")):
+        scorer.raise_alert(amount=Decimal(amount), currency=currency)
+    shown = dashboard.locator("#rows td.number")
+    await expect(shown).to_have_text(["0.0125 USD", "2.500 KWD", "2,500 JPY"])
 
 
 async def test_the_page_shows_what_it_missed_after_a_restart_of_the_server_each_alert_once(

@@ -26,8 +26,10 @@ export function time(instant) {
   return element("time", { datetime: instant, title: instant }, text);
 }
 
+/** The amount with as many decimals as its currency has, more where it has more. */
 export function money(amount, currency) {
-  const digits = { minimumFractionDigits: 2, maximumFractionDigits: 4 };
+  const { minimumFractionDigits } = new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions();
+  const digits = { minimumFractionDigits, maximumFractionDigits: 4 };
   return `${Number(amount).toLocaleString(undefined, digits)} ${currency}`;
 }
 

@@ -9,6 +9,7 @@ export class Stream {
   constructor(handlers) {
     this.handlers = handlers;
     this.last = 0;
+    this.socket = undefined; // null while it waits to connect again
     this.pause = FIRST_PAUSE;
     addEventListener("online", () => this.retryNow());
     document.addEventListener("visibilitychange", () => document.hidden || this.retryNow());
@@ -63,6 +64,6 @@ export class Stream {
   }
 
   retryNow() {
-    if (this.last !== undefined && this.socket === null) this.connect();
+    if (this.socket === null) this.connect();
   }
 }
