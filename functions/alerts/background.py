@@ -12,7 +12,8 @@ from functions.alerts.hub import Hub
 from functions.alerts.parts import Feed, Parts
 from functions.alerts.sweeper import sweep_all
 from shared.domain.errors import DatabaseUnavailable, FeedUnavailable
-from shared.telemetry.logs import Event, log
+from shared.telemetry.availability import Availability
+from shared.telemetry.logs import Event
 from shared.telemetry.metrics import ALERTS_RETRIES, count
 
 TICK_SECONDS = 1.0
@@ -24,12 +25,13 @@ _logger = logging.getLogger(__name__)
 @asynccontextmanager
 async def running(parts: Parts) -> AsyncIterator[None]:
     """All background work, from entering the block to leaving it; then the connections are given back."""
-    works = {
-        "read_alerts": partial(read_alerts, parts.hub),
-        "listen": partial(listen, parts.hub, parts.feed),
-        "sweep": partial(sweep_all, parts.alerts, parts.announcer),
-    }
-    tasks = [asyncio.create_task(keep_going(name, work), name=name) for name, work in works.items()]
+    heard = Availability("listen")
+    works = (
+        keep_going("read_alerts", partial(read_alerts, parts.hub), Availability("read_alerts")),
+        keep_going("listen", partial(listen, parts.hub, parts.feed, heard), heard),
+        keep_going("sweep", partial(sweep_all, parts.alerts, parts.announcer), Availability("sweep")),
+    )
+    tasks = [asyncio.create_task(work) for work in works]
     try:
         yield
     finally:
@@ -45,35 +47,40 @@ async def read_alerts(hub: Hub) -> None:
     await hub.reading_requested(TICK_SECONDS)
 
 
-async def listen(hub: Hub, feed: Feed) -> None:
+async def listen(hub: Hub, feed: Feed, availability: Availability) -> None:
     """Hand the hub every message of the live feed; a (new) subscription means that some may have been missed."""
     async for message in feed():
+        availability.answered()
         if message is None:
             hub.request_reading()
         else:
             hub.receive(message)
 
 
-async def keep_going(name: str, work: Callable[[], Awaitable[None]]) -> None:
-    """Do `work` again and again until cancelled; after a failure pause, up to 5 s, and count and log it."""
+async def keep_going(name: str, work: Callable[[], Awaitable[None]], availability: Availability) -> None:
+    """Do `work` again and again until cancelled; after a failure pause, up to 5 s, and count and log it.
+
+    A service that is away is logged when that begins and when it ends.
+    """
     failures = 0
     while True:
         began = monotonic()
         try:
             await work()
+            availability.answered()
             failures = 0
         except Exception as error:  # noqa: BLE001 - a door: whatever failed, the stream must go on
             failures = 1 if monotonic() - began > LONGEST_PAUSE_SECONDS else failures + 1
-            _note(name, failures, error)
+            _note(name, error, availability)
             await asyncio.sleep(_pause(failures))
 
 
-def _note(name: str, failures: int, error: Exception) -> None:
+def _note(name: str, error: Exception, availability: Availability) -> None:
     count(ALERTS_RETRIES, task=name)
-    if not isinstance(error, DatabaseUnavailable | FeedUnavailable):
+    if isinstance(error, DatabaseUnavailable | FeedUnavailable):
+        availability.failed(error)
+    else:
         _logger.error("unexpected error", exc_info=error, extra={"event": Event.UNEXPECTED_ERROR, "task": name})
-    elif failures == 1:
-        log(_logger, logging.WARNING, Event.SERVICE_AWAY, str(error), task=name)
 
 
 def _pause(failures: int) -> float:

@@ -1,7 +1,7 @@
 """Background work of alerts: the sweeper, the feed, and that nothing ever gives up."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,6 +12,7 @@ from functions.alerts.parts import Parts
 from functions.alerts.sweeper import AT_ONCE, sweep
 from shared.domain.alert import Alert
 from shared.domain.errors import DatabaseUnavailable, FeedUnavailable
+from shared.telemetry.availability import Availability
 from shared.testing.alerts import MemoryAlerts
 from shared.testing.announcer import MemoryAnnouncer
 from tests.alerts import an_alert, announcement
@@ -21,9 +22,10 @@ def an_old_alert(seq: int) -> Alert:
     return an_alert(seq, created_at=datetime.now(UTC) - timedelta(seconds=6))
 
 
-async def until(holds) -> None:
-    while not holds():
-        await asyncio.sleep(0.01)
+async def until(holds: Callable[[], object]) -> None:
+    async with asyncio.timeout(20):
+        while not holds():
+            await asyncio.sleep(0.01)
 
 
 async def test_an_alert_left_over_is_announced_once() -> None:
@@ -64,10 +66,41 @@ async def test_work_that_fails_is_tried_again() -> None:
         done.set()
         await asyncio.Event().wait()
 
-    task = asyncio.create_task(keep_going("work", work))
-    await done.wait()
+    task = asyncio.create_task(keep_going("work", work, Availability("work")))
+    await until(done.is_set)
     task.cancel()
     assert outcomes == []
+
+
+def events(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.event for record in caplog.records if hasattr(record, "event")]
+
+
+async def test_a_service_is_told_once_to_be_away_and_once_to_be_back(caplog: pytest.LogCaptureFixture) -> None:
+    outcomes = [DatabaseUnavailable(), DatabaseUnavailable(), None, None]
+    caplog.set_level("INFO")
+
+    async def work() -> None:
+        outcome = outcomes.pop(0) if outcomes else await asyncio.Event().wait()
+        if isinstance(outcome, Exception):
+            raise outcome
+
+    task = asyncio.create_task(keep_going("work", work, Availability("work")))
+    await until(lambda: not outcomes)
+    task.cancel()
+    assert events(caplog) == ["service_away", "service_back"]
+
+
+async def test_a_feed_that_is_heard_again_is_told_to_be_back(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    availability = Availability("feed")
+    availability.failed(FeedUnavailable())
+
+    async def feed() -> AsyncIterator[bytes | None]:
+        yield None
+
+    await listen(Hub(MemoryAlerts()), feed, availability)
+    assert events(caplog) == ["service_away", "service_back"]
 
 
 async def test_a_new_subscription_makes_the_hub_read_what_it_may_have_missed() -> None:
@@ -81,7 +114,7 @@ async def test_a_new_subscription_makes_the_hub_read_what_it_may_have_missed() -
         yield None
         requested.append(hub.wants_reading)
 
-    await listen(hub, feed)
+    await listen(hub, feed, Availability("feed"))
     assert requested == [False, True]
 
 

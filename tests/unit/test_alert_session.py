@@ -168,8 +168,9 @@ async def test_a_client_stays_connected_while_the_database_is_away() -> None:
     await desk.settle()
     assert (client.frames, desk.streams[0].done()) == ([{"type": "ready", "seq": 2}], False)
     desk.alerts.away = False
-    while not client.seqs:
-        await asyncio.sleep(0.05)
+    async with asyncio.timeout(20):
+        while not client.seqs:
+            await asyncio.sleep(0.05)
     assert client.seqs == [1, 2]
 
 
