@@ -8,8 +8,8 @@ from uuid import UUID
 
 from functions.alerts.models import AlertDetails, AlertPage, AlertView, Closing, Step, details, view
 from functions.alerts.problems import AlertNotFound, InvalidCursor
-from shared.database.alerts import AlertFilter, AlertRecord, Cursor
-from shared.domain.alert import Action, Disposition
+from shared.domain.alert import Action
+from shared.domain.alert_record import AlertFilter, AlertRecord, Cursor, StepTaken
 
 _POSITION = re.compile(rb"before:(\d{1,18})", re.ASCII)
 
@@ -23,16 +23,7 @@ class AlertBook(Protocol):
     async def page(self, filters: AlertFilter, before: Cursor | None, limit: int) -> list[AlertRecord]:
         """The `limit` newest alerts that pass the filters, older than the cursor, newest first."""
 
-    async def act(
-        self,
-        alert_id: UUID,
-        action: Action,
-        *,
-        by: str,
-        note: str | None,
-        disposition: Disposition | None,
-        at: datetime,
-    ) -> AlertRecord | None:
+    async def act(self, alert_id: UUID, step: StepTaken) -> AlertRecord | None:
         """The alert after the step, None where it is unknown; raises LifeCycleViolation."""
 
 
@@ -52,7 +43,7 @@ async def find_alert(book: AlertBook, alert_id: UUID) -> AlertDetails:
 async def take_step(book: AlertBook, alert_id: UUID, action: Action, step: Step, at: datetime) -> AlertDetails:
     """The alert after an analyst's step; raises AlertNotFound, LifeCycleViolation."""
     disposition = step.disposition if isinstance(step, Closing) else None
-    return _found(await book.act(alert_id, action, by=step.by, note=step.note, disposition=disposition, at=at))
+    return _found(await book.act(alert_id, StepTaken(action, step.by, step.note, disposition, at)))
 
 
 def _found(record: AlertRecord | None) -> AlertDetails:

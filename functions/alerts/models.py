@@ -5,8 +5,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from shared.database.alerts import AlertFilter, AlertRecord
 from shared.domain.alert import Action, AlertStatus, Disposition
+from shared.domain.alert_record import AlertFilter, AlertRecord
 from shared.domain.card_data import has_card_number
 from shared.domain.decision import RiskLabel
 from shared.messages.alert_out import AlertOut, Instant, announced_fields

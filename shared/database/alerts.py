@@ -3,29 +3,27 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, RowMapping, Select, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from shared.database.alert_record import (
+from shared.database.alert_rows import event_from, record_from
+from shared.database.engine import check_schema, reading, unavailability
+from shared.database.rows import alert_from
+from shared.database.tables import alert_events, alerts
+from shared.domain.alert import Alert, AlertStatus
+from shared.domain.alert_record import (
     AlertEvent,
     AlertFilter,
     AlertRecord,
     Cursor,
+    StepTaken,
     changes,
-    event_from,
-    record_from,
-    step,
+    event_of,
 )
-from shared.database.engine import check_schema, reading, unavailability
-from shared.database.rows import alert_from
-from shared.database.tables import alert_events, alerts
-from shared.domain.alert import Action, Alert, AlertStatus, Disposition, next_status
-
-__all__ = ["AlertEvent", "AlertFilter", "AlertRecord", "AlertRecords", "Cursor"]
 
 
 class AlertRecords:
@@ -50,21 +48,10 @@ class AlertRecords:
             async with reading(self._engine).connect() as connection:
                 return await _records(connection, query)
 
-    async def act(
-        self,
-        alert_id: UUID,
-        action: Action,
-        *,
-        by: str,
-        note: str | None,
-        disposition: Disposition | None,
-        at: datetime,
-    ) -> AlertRecord | None:
+    async def act(self, alert_id: UUID, step: StepTaken) -> AlertRecord | None:
         """Take a step and write it down; the alert after it, or None where there is none with this id.
 
-        `disposition` counts for closing only.
-        Raises LifeCycleViolation where the alert's status does not allow it, ValueError for a close without
-        disposition.
+        Raises LifeCycleViolation where the alert's status does not allow it.
         """
         chosen = alerts.c.id == alert_id
         with unavailability():
@@ -72,9 +59,7 @@ class AlertRecords:
                 present = await connection.scalar(select(alerts.c.status).where(chosen).with_for_update())
                 if present is None:
                     return None
-                status = next_status(AlertStatus(present), action)
-                event = step(action, status, by=by, note=note, disposition=disposition, at=at)
-                await _write_down(connection, alert_id, event)
+                await _write_down(connection, alert_id, event_of(step, AlertStatus(present)))
                 return (await _records(connection, select(alerts).where(chosen)))[0]
 
     async def newer_than(self, seq: int, limit: int) -> list[Alert]:

@@ -6,8 +6,8 @@ from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from shared.database.alert_record import AlertEvent, AlertFilter, AlertRecord, Cursor, changes
-from shared.domain.alert import Action, Alert, Disposition, next_status
+from shared.domain.alert import Alert
+from shared.domain.alert_record import AlertFilter, AlertRecord, Cursor, StepTaken, changes, event_of
 from shared.domain.errors import DatabaseUnavailable
 
 
@@ -35,22 +35,13 @@ class MemoryAlerts:
         older = [alert for alert in self._in_order() if before is None or alert.seq < before.seq]
         return [alert for alert in reversed(older) if _passes(alert, filters)][:limit]
 
-    async def act(
-        self,
-        alert_id: UUID,
-        action: Action,
-        *,
-        by: str,
-        note: str | None,
-        disposition: Disposition | None,
-        at: datetime,
-    ) -> AlertRecord | None:
+    async def act(self, alert_id: UUID, step: StepTaken) -> AlertRecord | None:
         """The alert after a step, or None where there is none with this id; raises LifeCycleViolation."""
         await self.check()
         present = self._alerts.get(alert_id)
         if present is None:
             return None
-        event = AlertEvent(action, next_status(present.status, action), by, note, disposition, at)
+        event = event_of(step, present.status)
         self._alerts[alert_id] = replace(present, **changes(event), events=(*present.events, event))
         return self._alerts[alert_id]
 

@@ -8,10 +8,11 @@ import psycopg
 import pytest
 
 from functions.alerts.parts import Alerts
-from shared.database.alerts import AlertFilter, AlertRecords, Cursor
+from shared.database.alerts import AlertRecords
 from shared.database.engine import async_engine
 from shared.database.recorder import PostgresRecorder
 from shared.domain.alert import Action, Alert, AlertStatus, Disposition
+from shared.domain.alert_record import AlertEvent, AlertFilter, AlertRecord, Cursor, StepTaken
 from shared.domain.errors import LifeCycleViolation
 from shared.testing.alerts import MemoryAlerts
 from tests.alerts import an_alert
@@ -33,10 +34,10 @@ class Recorded:
     def seqs(self) -> list[int]:
         return [alert.seq for alert in self.recorded]
 
-    async def step(self, alert: Alert, action: Action, disposition: Disposition | None = None):
-        return await self.alerts.act(
-            alert.alert_id, action, by="Ada", note="seen", disposition=disposition, at=NOON
-        )
+    async def step(
+        self, alert: Alert, action: Action, disposition: Disposition | None = None
+    ) -> AlertRecord | None:
+        return await self.alerts.act(alert.alert_id, StepTaken(action, "Ada", "seen", disposition, NOON))
 
 
 @pytest.fixture(params=["memory", "postgres"])
@@ -88,11 +89,12 @@ async def test_a_step_is_written_down_with_who_and_when(kept: Recorded) -> None:
     await kept.step(alert, Action.CLOSE, Disposition.FRAUD)
     found = await kept.alerts.find(alert.alert_id)
     assert found is not None
-    assert (found.status, found.disposition, found.closed_at) == (AlertStatus.CLOSED, Disposition.FRAUD, NOON)
-    assert [(event.action, event.by, event.note, event.at) for event in found.events] == [
-        (Action.ACKNOWLEDGE, "Ada", "seen", NOON),
-        (Action.CLOSE, "Ada", "seen", NOON),
-    ]
+    assert (found.status, found.disposition) == (AlertStatus.CLOSED, Disposition.FRAUD)
+    assert (found.acknowledged_at, found.closed_at) == (NOON, NOON)
+    assert found.events == (
+        AlertEvent(Action.ACKNOWLEDGE, AlertStatus.ACKNOWLEDGED, "Ada", "seen", None, NOON),
+        AlertEvent(Action.CLOSE, AlertStatus.CLOSED, "Ada", "seen", Disposition.FRAUD, NOON),
+    )
 
 
 async def test_a_reopened_alert_starts_anew_and_keeps_its_history(kept: Recorded) -> None:

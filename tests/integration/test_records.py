@@ -1,20 +1,19 @@
 """What ingest and alerts read and write in PostgreSQL."""
 
 import asyncio
-from datetime import timedelta
 from decimal import Decimal
-from uuid import uuid4
 
 import psycopg
 import pytest
 
-from shared.database.alerts import AlertFilter, AlertRecords, Cursor
+from shared.database.alerts import AlertRecords
 from shared.database.engine import async_engine
 from shared.database.recorder import PostgresRecorder
 from shared.database.transactions import TransactionRecords
-from shared.domain.alert import Action, AlertStatus, Disposition, alert_id_for
+from shared.domain.alert import Action, AlertStatus, alert_id_for
+from shared.domain.alert_record import AlertFilter, StepTaken
 from shared.domain.decision import RejectedMessage, RiskLabel
-from shared.domain.errors import DatabaseUnavailable, FeedUnavailable, LifeCycleViolation
+from shared.domain.errors import DatabaseUnavailable
 from shared.domain.transaction import Place
 from tests.builders import NOON, a_decision, a_scored_transaction, an_alarm
 from tests.contract.books import TABLES
@@ -52,8 +51,8 @@ def raise_alerts(recorder, *names, **changes) -> None:
         recorder.record([a_scored_transaction(name, decision=an_alarm(), **changes)], [])
 
 
-async def names(page) -> list[str]:
-    return [alert.transaction_id for alert in await page]
+def acknowledged_by(analyst) -> StepTaken:
+    return StepTaken(Action.ACKNOWLEDGE, analyst, note="seen", disposition=None, at=NOON)
 
 
 class TestTransactions:
@@ -116,20 +115,13 @@ class TestTransactions:
             await TransactionRecords(engine).find("a")
 
 
-class TestPages:
-    async def test_pages_go_from_the_newest_to_the_oldest_without_gap_or_double(self, recorder, alerts):
-        raise_alerts(recorder, "a", "b", "c", "d", "e")
-        first = await alerts.page(AlertFilter(), None, 2)
-        second = await alerts.page(AlertFilter(), Cursor(first[-1].seq), 2)
-        third = await alerts.page(AlertFilter(), Cursor(second[-1].seq), 2)
-        assert [alert.transaction_id for alert in [*first, *second, *third]] == ["e", "d", "c", "b", "a"]
-
+class TestAlerts:
     async def test_each_filter_narrows(self, recorder, alerts):
         raise_alerts(recorder, "a", "b")
         raise_alerts(recorder, "c", account_id="acct-9", merchant_id="mer-9")
         quiet = an_alarm(risk=0.3, label=RiskLabel.MEDIUM)
         recorder.record([a_scored_transaction("d", decision=quiet)], [])
-        await alerts.act(alert_id_for("a"), Action.ACKNOWLEDGE, by="ann", note=None, disposition=None, at=NOON)
+        await alerts.act(alert_id_for("a"), acknowledged_by("ann"))
         b = await alerts.find(alert_id_for("b"))
         for filters, expected in {
             AlertFilter(status=AlertStatus.ACKNOWLEDGED): ["a"],
@@ -141,95 +133,15 @@ class TestPages:
             AlertFilter(until=b.created_at): ["a"],
             AlertFilter(status=AlertStatus.OPEN, min_risk=0.5, since=b.created_at): ["c", "b"],
         }.items():
-            assert await names(alerts.page(filters, None, 10)) == expected
+            assert [alert.transaction_id for alert in await alerts.page(filters, None, 10)] == expected
 
-
-class TestFollowing:
-    async def test_newer_alerts_come_in_order(self, recorder, alerts):
-        raise_alerts(recorder, "c", "a", "b")
-        first, *_ = await alerts.newer_than(0, 10)
-        assert await names(alerts.newer_than(first.seq, 10)) == ["a", "b"]
-        assert await names(alerts.newer_than(0, 2)) == ["c", "a"]
-        assert await names(alerts.newest(2)) == ["a", "b"]
-
-    async def test_the_highest_seq_is_that_of_the_newest_and_zero_without_any(self, recorder, alerts):
+    @pytest.mark.usefixtures("recorder")
+    async def test_without_any_alert_the_highest_seq_is_zero(self, alerts):
         assert await alerts.highest_seq() == 0
-        raise_alerts(recorder, "a", "b")
-        assert await alerts.highest_seq() == (await alerts.newest(1))[0].seq
-
-
-class TestLifeCycle:
-    async def act(self, alerts, action, *, disposition=None, minutes=0, by="ann"):
-        at = NOON + timedelta(minutes=minutes)
-        return await alerts.act(alert_id_for("a"), action, by=by, note="seen", disposition=disposition, at=at)
-
-    async def test_every_step_is_written_down(self, recorder, alerts):
-        raise_alerts(recorder, "a")
-        await self.act(alerts, Action.ACKNOWLEDGE)
-        closed = await self.act(alerts, Action.CLOSE, disposition=Disposition.FRAUD, minutes=1, by="bob")
-        assert (closed.status, closed.disposition) == (AlertStatus.CLOSED, Disposition.FRAUD)
-        assert (closed.acknowledged_at, closed.closed_at) == (NOON, NOON + timedelta(minutes=1))
-        steps = [(e.action, e.status, e.by, e.note, e.disposition, e.at) for e in closed.events]
-        assert steps == [
-            ("acknowledge", "acknowledged", "ann", "seen", None, NOON),
-            ("close", "closed", "bob", "seen", "fraud", NOON + timedelta(minutes=1)),
-        ]
-        assert await alerts.find(alert_id_for("a")) == closed
-
-    async def test_a_reopened_alert_starts_anew_and_keeps_its_events(self, recorder, alerts):
-        raise_alerts(recorder, "a")
-        await self.act(alerts, Action.CLOSE, disposition=Disposition.LEGITIMATE)
-        reopened = await self.act(alerts, Action.REOPEN)
-        assert (reopened.status, reopened.closed_at, reopened.disposition) == (AlertStatus.OPEN, None, None)
-        assert [event.action for event in reopened.events] == [Action.CLOSE, Action.REOPEN]
-
-    async def test_a_forbidden_step_changes_nothing(self, recorder, alerts):
-        raise_alerts(recorder, "a")
-        before = await alerts.find(alert_id_for("a"))
-        with pytest.raises(LifeCycleViolation):
-            await self.act(alerts, Action.REOPEN)
-        with pytest.raises(ValueError, match="disposition"):
-            await self.act(alerts, Action.CLOSE)
-        assert await alerts.find(alert_id_for("a")) == before
-
-    async def test_an_unknown_alert_is_none(self, alerts):
-        unknown = uuid4()
-        assert await alerts.find(unknown) is None
-        step = alerts.act(unknown, Action.ACKNOWLEDGE, by="ann", note=None, disposition=None, at=NOON)
-        assert await step is None
 
     async def test_of_two_analysts_at_once_one_is_refused(self, recorder, alerts):
         raise_alerts(recorder, "a")
-        steps = [self.act(alerts, Action.ACKNOWLEDGE, by=by) for by in ("ann", "bob")]
+        steps = [alerts.act(alert_id_for("a"), acknowledged_by(name)) for name in ("ann", "bob")]
         outcomes = await asyncio.gather(*steps, return_exceptions=True)
         assert sorted(type(outcome).__name__ for outcome in outcomes) == ["AlertRecord", "LifeCycleViolation"]
         assert len((await alerts.find(alert_id_for("a"))).events) == 1
-
-
-class TestSweeping:
-    async def test_claimed_alerts_are_marked_where_the_block_ends_well(self, recorder, alerts):
-        raise_alerts(recorder, "a", "b", "c")
-        async with alerts.claim_unannounced(timedelta(0), 2) as claimed:
-            assert [alert.transaction_id for alert in claimed] == ["a", "b"]
-        assert [alert.transaction_id for alert in recorder.unannounced(["a", "b", "c"])] == ["c"]
-        assert (await alerts.find(alert_id_for("a"))).announced_at is not None
-
-    async def test_they_stay_unannounced_where_it_raises(self, recorder, alerts):
-        raise_alerts(recorder, "a")
-        with pytest.raises(FeedUnavailable):
-            async with alerts.claim_unannounced(timedelta(0), 10):
-                raise FeedUnavailable
-        assert len(recorder.unannounced(["a"])) == 1
-
-    async def test_two_sweepers_claim_different_alerts(self, recorder, alerts):
-        raise_alerts(recorder, "a", "b", "c")
-        async with (
-            alerts.claim_unannounced(timedelta(0), 2) as first,
-            alerts.claim_unannounced(timedelta(0), 2) as second,
-        ):
-            assert [alert.transaction_id for alert in first + second] == ["a", "b", "c"]
-
-    async def test_young_alerts_are_left_to_the_scorer(self, recorder, alerts):
-        raise_alerts(recorder, "a")
-        async with alerts.claim_unannounced(timedelta(minutes=1), 10) as claimed:
-            assert claimed == []

@@ -5,8 +5,10 @@ from uuid import UUID
 
 import pytest
 
-from shared.domain.alert import TRANSITIONS, Action, AlertStatus, alert_id_for, next_status
+from shared.domain.alert import TRANSITIONS, Action, AlertStatus, Disposition, alert_id_for, next_status
+from shared.domain.alert_record import StepTaken
 from shared.domain.errors import LifeCycleViolation
+from tests.builders import NOON
 
 ALLOWED = {
     ("open", "acknowledge"): "acknowledged",
@@ -33,6 +35,16 @@ def test_a_refusal_names_what_is_allowed_instead() -> None:
 
 def test_every_status_can_be_left() -> None:
     assert {status for status, _ in TRANSITIONS} == set(AlertStatus)
+
+
+@pytest.mark.parametrize(("action", "disposition"), [
+    (Action.CLOSE, None), (Action.ACKNOWLEDGE, Disposition.FRAUD), (Action.REOPEN, Disposition.FRAUD),
+])  # fmt: skip
+def test_closing_and_only_that_says_what_the_alert_turned_out_to_be(
+    action: Action, disposition: Disposition | None
+) -> None:
+    with pytest.raises(ValueError, match="disposition"):
+        StepTaken(action, "Ada", None, disposition, NOON)
 
 
 def test_an_alert_id_follows_from_the_transaction_id_alone() -> None:

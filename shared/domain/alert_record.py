@@ -1,13 +1,26 @@
 """An alert as it is kept: with where it stands, how it came there, and what one can filter by."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from shared.database.rows import alert_fields
-from shared.domain.alert import Action, Alert, AlertStatus, Disposition
+from shared.domain.alert import Action, Alert, AlertStatus, Disposition, next_status
 from shared.domain.decision import RiskLabel
+
+
+@dataclass(frozen=True, slots=True)
+class StepTaken:
+    """What an analyst did to an alert; closing, and only that, says what it turned out to be (else ValueError)."""
+
+    action: Action
+    by: str
+    note: str | None
+    disposition: Disposition | None
+    at: datetime
+
+    def __post_init__(self) -> None:
+        if (self.action is Action.CLOSE) != (self.disposition is not None):
+            raise ValueError("Closing an alert, and only that, needs a disposition.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,56 +66,17 @@ class Cursor:
     seq: int
 
 
-def step(
-    action: Action,
-    status: AlertStatus,
-    *,
-    by: str,
-    note: str | None,
-    disposition: Disposition | None,
-    at: datetime,
-) -> AlertEvent:
-    """The event of a step to `status`; only closing has a disposition, and it must have one (else ValueError)."""
-    if action is not Action.CLOSE:
-        return AlertEvent(action, status, by, note, None, at)
-    if disposition is None:
-        raise ValueError("Closing an alert needs its disposition: fraud, legitimate or inconclusive.")
-    return AlertEvent(action, status, by, note, disposition, at)
+def event_of(step: StepTaken, present: AlertStatus) -> AlertEvent:
+    """The event of a step from status `present`; raises LifeCycleViolation."""
+    status = next_status(present, step.action)
+    return AlertEvent(step.action, status, step.by, step.note, step.disposition, step.at)
 
 
 def changes(event: AlertEvent) -> dict[str, Any]:
-    """What a step changes in the alert's row; a reopened alert starts anew, its events tell the rest."""
+    """The fields of AlertRecord that a step changes; a reopened alert starts anew, its events tell the rest."""
     times: dict[Action, dict[str, datetime | None]] = {
         Action.ACKNOWLEDGE: {"acknowledged_at": event.at},
         Action.CLOSE: {"closed_at": event.at},
         Action.REOPEN: {"acknowledged_at": None, "closed_at": None},
     }
     return {"status": event.status, "disposition": event.disposition, **times[event.action]}
-
-
-def record_from(row: Mapping[Any, Any], events: Sequence[AlertEvent]) -> AlertRecord:
-    """A record from a row of `alerts` and its events."""
-    return AlertRecord(
-        **alert_fields(row),
-        announced_at=row["announced_at"],
-        acknowledged_at=row["acknowledged_at"],
-        closed_at=row["closed_at"],
-        disposition=_disposition(row),
-        events=tuple(events),
-    )
-
-
-def event_from(row: Mapping[Any, Any]) -> AlertEvent:
-    """An event from a row of `alert_events`."""
-    return AlertEvent(
-        action=Action(row["action"]),
-        status=AlertStatus(row["status"]),
-        by=row["by"],
-        note=row["note"],
-        disposition=_disposition(row),
-        at=row["at"],
-    )
-
-
-def _disposition(row: Mapping[Any, Any]) -> Disposition | None:
-    return None if row["disposition"] is None else Disposition(row["disposition"])
