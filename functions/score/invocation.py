@@ -93,7 +93,7 @@ class Invocations:
         if not self._watch.paused:
             return
         share = f"{self._watch.share:.0%}"
-        reason = f"paused: {share} of the last messages were rejected, so the code is wrong, not the data"
+        reason = f"Paused: {share} of the last messages were rejected, so the code is wrong, not the data."
         self._parts.health.pause(reason)
         log(logger, logging.ERROR, Event.POISON_PAUSE, reason)
         self._parts.sleep(self._parts.poison_pause.total_seconds())

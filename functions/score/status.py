@@ -10,12 +10,14 @@ from typing import Any
 
 from functions.score.health import Health
 from shared.domain.errors import FraudSenseError
+from shared.problems import MEDIA_TYPE, Problem, not_found, unavailable
 from shared.telemetry.metrics import CONTENT_TYPE_LATEST, render
 
 MOST_AT_ONCE = 16
 SLOWEST_SECONDS = 5
 
-Answer = tuple[HTTPStatus, str, bytes]
+Answer = tuple[int, Mapping[str, str], bytes]
+"""Status, headers and body."""
 
 
 class StatusPortTaken(FraudSenseError):
@@ -44,14 +46,14 @@ def routes(health: Health) -> Mapping[str, Callable[[], Answer]]:
     def ready() -> Answer:
         problem = health.problem()
         if problem is None:
-            return _json(HTTPStatus.OK, {"status": "ready"})
-        return _json(HTTPStatus.SERVICE_UNAVAILABLE, {"status": "not ready", "reason": problem})
+            return _status("ready")
+        return _problem(unavailable(problem))
 
     return {
         "/health": ready,
         "/health/ready": ready,
-        "/health/live": lambda: _json(HTTPStatus.OK, {"status": "live"}),
-        "/metrics": lambda: (HTTPStatus.OK, CONTENT_TYPE_LATEST, render()),
+        "/health/live": lambda: _status("live"),
+        "/metrics": lambda: (HTTPStatus.OK, {"Content-Type": CONTENT_TYPE_LATEST}, render()),
     }
 
 
@@ -90,10 +92,11 @@ class _Handler(BaseHTTPRequestHandler):
     sys_version = ""
 
     def do_GET(self) -> None:
-        answer = self.server.answers.get(self.path.partition("?")[0])
-        status, content_type, body = answer() if answer else _json(HTTPStatus.NOT_FOUND, {"status": "not found"})
+        answer = self.server.answers.get(self.path.partition("?")[0], _nothing)
+        status, headers, body = answer()
         self.send_response(status)
-        self.send_header("Content-Type", content_type)
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.command != "HEAD":
@@ -105,5 +108,14 @@ class _Handler(BaseHTTPRequestHandler):
         """Probes are not worth a line."""
 
 
-def _json(status: HTTPStatus, body: Mapping[str, str]) -> Answer:
-    return status, "application/json", json.dumps(body).encode()
+def _status(status: str) -> Answer:
+    return HTTPStatus.OK, {"Content-Type": "application/json"}, json.dumps({"status": status}).encode()
+
+
+def _problem(problem: Problem) -> Answer:
+    headers = {"Content-Type": MEDIA_TYPE, **problem.all_headers()}
+    return problem.kind.status, headers, json.dumps(problem.document()).encode()
+
+
+def _nothing() -> Answer:
+    return _problem(not_found("There are only /health, /health/live, /health/ready and /metrics here."))

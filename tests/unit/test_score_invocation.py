@@ -53,7 +53,7 @@ def test_while_most_is_poison_score_pauses_before_each_batch_and_is_not_ready() 
     for _ in range(6):
         invocations.run([GARBAGE])
     assert bench.slept == [30, 30]
-    assert "paused" in str(parts.health.problem())
+    assert "Paused" in str(parts.health.problem())
     invocations.run([an_envelope()])
     assert bench.slept == [30, 30, 30]
     assert parts.health.problem() is None

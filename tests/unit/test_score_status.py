@@ -54,8 +54,9 @@ def get(server: StatusServer, path: str) -> tuple[int, str]:
 def test_ready_says_which_service_is_away(server: StatusServer, service: Service, path: str) -> None:
     service.away = True
     status, body = get(server, path)
-    assert (status, json.loads(body)["status"]) == (503, "not ready")
-    assert json.loads(body)["reason"].startswith("redis: Redis did not answer")
+    problem = json.loads(body)
+    assert (status, problem["status"], problem["type"]) == (503, 503, "urn:fraudsense:problem:unavailable")
+    assert problem["detail"].startswith("redis: Redis did not answer")
 
 
 def test_ready_while_all_services_answer(server: StatusServer) -> None:
@@ -68,7 +69,7 @@ def test_live_whatever_the_services_do(server: StatusServer, service: Service) -
 
 
 def test_not_ready_during_a_pause(server: StatusServer, health: Health) -> None:
-    health.pause("paused: 90% of the last messages were rejected")
+    health.pause("Paused: 90% of the last messages were rejected.")
     assert get(server, "/health/ready")[0] == 503
     health.pause("")
     assert get(server, "/health/ready")[0] == 200
@@ -81,7 +82,8 @@ def test_metrics_in_prometheus_format(server: StatusServer) -> None:
 
 
 def test_other_paths_are_not_found(server: StatusServer) -> None:
-    assert get(server, "/etc/passwd")[0] == 404
+    status, body = get(server, "/etc/passwd")
+    assert (status, json.loads(body)["status"]) == (404, 404)
 
 
 def test_services_are_asked_once_a_second_whoever_asks(service: Service) -> None:
