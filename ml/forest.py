@@ -61,23 +61,23 @@ class IsolationForest:
 
     def _scores(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         # Flat `take` is three times as fast as indexing by (tree, node).
-        trees, nodes = self.feature.shape
-        first_node, feature, threshold = self._flat
+        trees = len(self.feature)
         first_cell = (np.arange(len(rows)) * rows.shape[1])[:, None]
-        node = np.zeros((len(rows), trees), dtype=np.intp)
-        for _ in range((nodes + 1).bit_length() - 1):
-            at = node + first_node
+        at = np.arange(trees)
+        for feature, threshold in self._levels:
             above = rows.take(first_cell + feature.take(at)) > threshold.take(at)
-            node = 2 * node + 1 + above
-        depth = self.path_length.take(node - nodes + np.arange(trees) * (nodes + 1)).sum(axis=1)
+            at = 2 * at + above
+        depth = self.path_length.take(at).sum(axis=1)
         scores: NDArray[np.float64] = 2 ** (-depth / (trees * self.usual_path_length))
         return scores
 
     @cached_property
-    def _flat(self) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
-        """Where each tree's nodes begin, and features and thresholds of all trees in one row."""
-        trees, nodes = self.feature.shape
-        return np.arange(trees) * nodes, self.feature.astype(np.intp).ravel(), self.threshold.ravel()
+    def _levels(self) -> list[tuple[NDArray[np.intp], NDArray[np.float64]]]:
+        """Features and thresholds of each level, all trees in one row: what stands at `i` has its children at
+        `2 * i` and `2 * i + 1` of the next level, and at the end its path length."""
+        depth = (self.feature.shape[1] + 1).bit_length() - 1
+        levels = [slice(2**level - 1, 2 ** (level + 1) - 1) for level in range(depth)]
+        return [(self.feature[:, at].astype(np.intp).ravel(), self.threshold[:, at].ravel()) for at in levels]
 
 
 def load_scorer(folder: Path) -> Scorer:

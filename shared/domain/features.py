@@ -13,6 +13,7 @@ from shared.domain.habit import (
     WEEK_OF_HABIT,
     usual_amount,
     usual_count_a_day,
+    usual_mean,
     usual_spend_a_day,
     usual_spend_before_week,
 )
@@ -55,10 +56,10 @@ def mean_amount_24h_ratio(transaction: Transaction, history: History) -> float:
 
     Transactions in other currencies count but add nothing, which only lowers it.
     """
-    usual = usual_amount(history)
+    usual = usual_mean(history)
     if usual is None:
         return nan
-    return _spent_24h(transaction, history) / (history.count_24h + 1) / usual.mean
+    return _spent_24h(transaction, history) / (history.count_24h + 1) / usual
 
 
 def amount_7d_ratio(transaction: Transaction, history: History) -> float:

@@ -33,12 +33,18 @@ class UsualAmount:
     spread: float
 
 
+def usual_mean(history: History) -> float | None:
+    """The mean of the account's usual amount alone, in minor units."""
+    month = history.month
+    return None if month.count < FEWEST else month.total / month.count
+
+
 def usual_amount(history: History) -> UsualAmount | None:
     """The account's usual amount."""
-    month = history.month
-    if month.count < FEWEST:
+    mean, month = usual_mean(history), history.month
+    if mean is None:
         return None
-    mean, log_mean = month.total / month.count, month.log_total / month.count / 1000
+    log_mean = month.log_total / month.count / 1000
     variance = _log_variance(month)
     drawn = (month.count * variance + PRIOR_WEIGHT * PRIOR_SPREAD**2) / (month.count + PRIOR_WEIGHT)
     return UsualAmount(mean, mean * sqrt(exp(min(variance, 50)) - 1), log_mean, sqrt(drawn))

@@ -6,10 +6,10 @@ the usual value. A comparison with NaN is false, so a rule about absent data doe
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import inf, isnan
+from math import inf, isnan, log1p
 
 from shared.domain.decision import Reason
-from shared.domain.features import last_distance_km, speed_kmh
+from shared.domain.features import last_distance_km
 from shared.domain.history import History
 from shared.domain.transaction import Transaction
 from shared.domain.wording import (
@@ -75,6 +75,7 @@ LARGE, SMALL = 3000.0, 5.0
 
 NIGHT = (22.0, 4.0)
 FASTEST_JOURNEY_KMH = 900.0
+FASTEST_LOG_SPEED = log1p(FASTEST_JOURNEY_KMH)
 ANOTHER_PLACE_KM, DISTANT_KM = 100.0, 500.0
 """Between these a shop's registered address may explain a journey; beyond them nothing does."""
 
@@ -84,8 +85,8 @@ def _at_night(case: Case) -> bool:
 
 
 def _travelled_faster_than_any_plane(case: Case, at_least_km: float, below_km: float) -> bool:
-    past = (case.transaction, case.history)
-    return at_least_km <= last_distance_km(*past) < below_km and speed_kmh(*past) >= FASTEST_JOURNEY_KMH
+    faster = case["log_speed"] >= FASTEST_LOG_SPEED
+    return faster and at_least_km <= last_distance_km(case.transaction, case.history) < below_km
 
 
 def _always(words: str) -> Wording:
