@@ -127,20 +127,36 @@ async def test_a_stopped_broker_gives_503_and_unready_and_comes_back(settings, b
     assert int(away.headers["retry-after"]) >= 1
 
 
+async def timed_post(client: httpx.AsyncClient, delay: float, transaction_id: str) -> tuple[int, float]:
+    """Status, and seconds to the answer of a POST that is sent after `delay` seconds."""
+    await asyncio.sleep(delay)
+    start = monotonic()
+    return (await post(client, transaction_id=transaction_id)).status_code, monotonic() - start
+
+
 async def test_a_broker_that_hangs_gives_503_to_all_within_five_seconds_of_their_requests(
     settings, broker
 ) -> None:
-    async def timed_post(delay: float, transaction_id: str) -> tuple[int, float]:
-        await asyncio.sleep(delay)
-        start = monotonic()
-        return (await post(client, transaction_id=transaction_id)).status_code, monotonic() - start
-
     async with ingest(settings) as client:
         await post(client)
         broker.proxy.stall()
-        answers = await asyncio.gather(timed_post(0, "a"), timed_post(2, "b"))
+        answers = await asyncio.gather(timed_post(client, 0, "a"), timed_post(client, 2, "b"))
         broker.proxy.flow()
     assert [status for status, _ in answers] == [503, 503]
+    assert all(seconds < 5 for _, seconds in answers)
+
+
+async def test_services_that_accept_and_stay_silent_give_503_within_five_seconds(settings) -> None:
+    async def stay_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(stay_silent, "127.0.0.1", 0) as server:
+        at = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        silent = {"rabbitmq_url": f"amqp://guest:guest@{at}/", "redis_url": f"redis://{at}/0"}
+        async with ingest(settings | silent | {"rate_limit_per_minute": 9}) as client:
+            answers = await asyncio.gather(*(timed_post(client, delay, f"t{delay}") for delay in (0, 2, 4)))
+    assert [status for status, _ in answers] == [503, 503, 503]
     assert all(seconds < 5 for _, seconds in answers)
 
 
