@@ -10,6 +10,7 @@ from aio_pika.abc import AbstractChannel, AbstractConnection
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS, ChannelNotFoundEntity, DeliveryError, PublishError
 
 from shared.broker.limits import refuse_oversized
+from shared.deadline import within
 from shared.domain.errors import BrokerUnavailable
 
 CONFIRM_TIMEOUT = timedelta(seconds=5)
@@ -75,7 +76,7 @@ class RabbitMQPublisher:
     async def _bounded(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Do `work` within the timeout, its errors told apart by what the caller can do about them."""
         try:
-            await self._within_timeout(work())
+            await within(self._timeout, work())
         except (PublishError, ChannelNotFoundEntity) as error:
             raise missing_queue(self._queue_name) from error
         except DeliveryError as error:
@@ -90,19 +91,6 @@ class RabbitMQPublisher:
         except CONNECTION_EXCEPTIONS as error:
             self._drop()
             raise BrokerUnavailable(f"RabbitMQ cannot be reached: {error}") from error
-
-    async def _within_timeout(self, work: Coroutine[Any, Any, None]) -> None:
-        """Like asyncio.wait_for, but never waits for a stuck connection to be torn down."""
-        task = asyncio.ensure_future(work)
-        try:
-            done, _ = await asyncio.wait({task}, timeout=self._timeout)
-            if not done:
-                raise TimeoutError
-            task.result()
-        finally:
-            if not task.done():
-                task.cancel()
-                self._abandon(task)
 
     async def _open_channel(self) -> AbstractChannel:
         async with self._opening:

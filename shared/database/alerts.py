@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, RowMapping, Select, func, insert, select, 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.database.alert_rows import event_from, record_from
-from shared.database.engine import check_schema, reading, unavailability
+from shared.database.engine import answering, check_schema, reading, unavailability
 from shared.database.rows import alert_from
 from shared.database.tables import alert_events, alerts
 from shared.domain.alert import Alert, AlertStatus
@@ -32,35 +32,35 @@ class AlertRecords:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
+    @answering
     async def find(self, alert_id: UUID) -> AlertRecord | None:
         """One alert with every step taken."""
-        with unavailability():
-            async with reading(self._engine).connect() as connection:
-                found = await _records(connection, select(alerts).where(alerts.c.id == alert_id))
+        async with reading(self._engine).connect() as connection:
+            found = await _records(connection, select(alerts).where(alerts.c.id == alert_id))
         return found[0] if found else None
 
+    @answering
     async def page(self, filters: AlertFilter, before: Cursor | None, limit: int) -> list[AlertRecord]:
         """The `limit` newest alerts that pass the filters, older than the cursor, newest first."""
         query = select(alerts).where(*_conditions(filters)).order_by(alerts.c.seq.desc()).limit(limit)
         if before is not None:
             query = query.where(alerts.c.seq < before.seq)
-        with unavailability():
-            async with reading(self._engine).connect() as connection:
-                return await _records(connection, query)
+        async with reading(self._engine).connect() as connection:
+            return await _records(connection, query)
 
+    @answering
     async def act(self, alert_id: UUID, step: StepTaken) -> AlertRecord | None:
         """Take a step and write it down; the alert after it, or None where there is none with this id.
 
         Raises LifeCycleViolation where the alert's status does not allow it.
         """
         chosen = alerts.c.id == alert_id
-        with unavailability():
-            async with self._engine.begin() as connection:
-                present = await connection.scalar(select(alerts.c.status).where(chosen).with_for_update())
-                if present is None:
-                    return None
-                await _write_down(connection, alert_id, event_of(step, AlertStatus(present)))
-                return (await _records(connection, select(alerts).where(chosen)))[0]
+        async with self._engine.begin() as connection:
+            present = await connection.scalar(select(alerts.c.status).where(chosen).with_for_update())
+            if present is None:
+                return None
+            await _write_down(connection, alert_id, event_of(step, AlertStatus(present)))
+            return (await _records(connection, select(alerts).where(chosen)))[0]
 
     async def newer_than(self, seq: int, limit: int) -> list[Alert]:
         """The first `limit` alerts beyond `seq`, in sequence order."""
@@ -70,11 +70,11 @@ class AlertRecords:
         """The `limit` newest alerts, in sequence order."""
         return (await self._alerts(select(alerts).order_by(alerts.c.seq.desc()).limit(limit)))[::-1]
 
+    @answering
     async def highest_seq(self) -> int:
         """The newest alert's sequence number; 0 where there is none."""
-        with unavailability():
-            async with reading(self._engine).connect() as connection:
-                return await connection.scalar(select(func.max(alerts.c.seq))) or 0
+        async with reading(self._engine).connect() as connection:
+            return await connection.scalar(select(func.max(alerts.c.seq))) or 0
 
     @asynccontextmanager
     async def claim_unannounced(self, older_than: timedelta, limit: int) -> AsyncIterator[list[Alert]]:
@@ -94,14 +94,15 @@ class AlertRecords:
                     update(alerts).where(alerts.c.id.in_(ids)).values(announced_at=func.clock_timestamp())
                 )
 
+    @answering
     async def check(self) -> None:
         """Return where the database answers and is migrated."""
         await check_schema(self._engine)
 
+    @answering
     async def _alerts(self, query: Select[Any]) -> list[Alert]:
-        with unavailability():
-            async with reading(self._engine).connect() as connection:
-                return [alert_from(row) for row in (await connection.execute(query)).mappings()]
+        async with reading(self._engine).connect() as connection:
+            return [alert_from(row) for row in (await connection.execute(query)).mappings()]
 
 
 def _conditions(filters: AlertFilter) -> list[ColumnElement[bool]]:

@@ -1,7 +1,9 @@
 """The asynchronous engine of ingest and alerts, and its errors in our words."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import event, select
 from sqlalchemy.engine import ExceptionContext, make_url
@@ -11,7 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from shared.database.connection import CONNECTION_SETTINGS, is_outdated_plan, is_unavailability
 from shared.database.tables import transaction_ids
+from shared.deadline import within
 from shared.domain.errors import DatabaseUnavailable
+
+ANSWER_SECONDS = 5.0
+"""The server's own limit for a statement is of no use where the server hangs."""
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def async_engine(url: str) -> AsyncEngine:
@@ -20,7 +29,8 @@ def async_engine(url: str) -> AsyncEngine:
         make_url(url).set(drivername="postgresql+psycopg"),
         connect_args=CONNECTION_SETTINGS,
         pool_pre_ping=True,
-        pool_timeout=5,
+        pool_timeout=ANSWER_SECONDS,
+        hide_parameters=True,  # errors are logged
     )
     event.listen(engine.sync_engine, "handle_error", _drop_outdated_connection)
     return engine
@@ -38,10 +48,25 @@ def unavailability() -> Iterator[None]:
         yield
     except PoolExhausted as error:
         raise DatabaseUnavailable("Every connection to PostgreSQL is busy; try again.") from error
+    except TimeoutError as error:
+        raise DatabaseUnavailable(f"PostgreSQL did not answer within {ANSWER_SECONDS:g} s; try again.") from error
     except DBAPIError as error:
         if not is_unavailability(error.orig):
             raise
         raise DatabaseUnavailable(f"PostgreSQL did not answer; try again: {error.orig}") from error
+
+
+def answering(
+    method: Callable[P, Coroutine[Any, Any, T]],
+) -> Callable[P, Coroutine[Any, Any, T]]:
+    """A method that asks the database: it raises DatabaseUnavailable where that is away or takes too long."""
+
+    @wraps(method)
+    async def bounded(*args: P.args, **kwargs: P.kwargs) -> T:
+        with unavailability():
+            return await within(ANSWER_SECONDS, method(*args, **kwargs))
+
+    return bounded
 
 
 def reading(engine: AsyncEngine) -> AsyncEngine:

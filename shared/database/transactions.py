@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import RowMapping, and_, exists, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared.database.engine import check_schema, reading, unavailability
+from shared.database.engine import answering, check_schema, reading
 from shared.database.rows import reasons_from
 from shared.database.tables import alerts, rejected_messages, scores, transaction_ids, transactions
 from shared.domain.decision import Reason, RiskLabel
@@ -78,21 +78,22 @@ class TransactionRecords:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
+    @answering
     async def find(self, transaction_id: str) -> TransactionRecord | None:
         """The transaction with its decision, or None where none was recorded."""
         query = _FIND.where(transaction_ids.c.transaction_id == transaction_id)
-        with unavailability():
-            async with reading(self._engine).connect() as connection:
-                row = (await connection.execute(query)).mappings().one_or_none()
+        async with reading(self._engine).connect() as connection:
+            row = (await connection.execute(query)).mappings().one_or_none()
         return None if row is None else _record(row)
 
+    @answering
     async def is_rejected(self, transaction_id: str) -> bool:
         """Whether a message with this id was quarantined."""
         query = select(exists().where(rejected_messages.c.transaction_id == transaction_id))
-        with unavailability():
-            async with reading(self._engine).connect() as connection:
-                return bool(await connection.scalar(query))
+        async with reading(self._engine).connect() as connection:
+            return bool(await connection.scalar(query))
 
+    @answering
     async def check(self) -> None:
         """Return where the database answers and is migrated."""
         await check_schema(self._engine)

@@ -5,9 +5,10 @@ from decimal import Decimal
 
 import psycopg
 import pytest
+from sqlalchemy import make_url
 
 from shared.database.alerts import AlertRecords
-from shared.database.engine import async_engine
+from shared.database.engine import ANSWER_SECONDS, async_engine
 from shared.database.recorder import PostgresRecorder
 from shared.database.transactions import TransactionRecords
 from shared.domain.alert import Action, AlertStatus, alert_id_for
@@ -17,6 +18,7 @@ from shared.domain.errors import DatabaseUnavailable
 from shared.domain.transaction import Place
 from tests.builders import NOON, a_decision, a_scored_transaction, an_alarm
 from tests.contract.books import TABLES
+from tests.contract.brokers import Proxy
 
 
 @pytest.fixture
@@ -145,3 +147,21 @@ class TestAlerts:
         outcomes = await asyncio.gather(*steps, return_exceptions=True)
         assert sorted(type(outcome).__name__ for outcome in outcomes) == ["AlertRecord", "LifeCycleViolation"]
         assert len((await alerts.find(alert_id_for("a"))).events) == 1
+
+
+async def test_a_database_that_falls_silent_is_unavailable_within_seconds(database_url: str) -> None:
+    server = make_url(database_url)
+    proxy = Proxy(server.host or "127.0.0.1", server.port or 5432)
+    await proxy.start()
+    engine = async_engine(server.set(host="127.0.0.1", port=proxy.port).render_as_string(hide_password=False))
+    transactions = TransactionRecords(engine)
+    assert await transactions.find("unknown") is None
+    proxy.stall()
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS + 2):
+            with pytest.raises(DatabaseUnavailable):
+                await transactions.find("unknown")
+    finally:
+        proxy.flow()
+        await engine.dispose()
+        await proxy.stop()
