@@ -2,8 +2,10 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any
 
 _CANDIDATE = re.compile(r"\d(?:[ -]?\d){12,}")
@@ -11,9 +13,10 @@ _FORBIDDEN_WORD = re.compile(
     r".*cvv.*|cvc\d?|cvn|csc|cav\d?|pin|pinblock|pincode|track\d?(data)?|cardverification(value|code)|(card)?securitycode"
 )
 _WORDS = re.compile(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|\d+")
+_GROUP = re.compile(r"\d+")
 _DIGIT = re.compile(r"\d")
 _MASK = "*"
-_SHORTEST = 13
+_SHORTEST, _LONGEST = 13, 19
 _LONGEST_KEPT_NAME = 64
 
 
@@ -29,23 +32,31 @@ def card_number_spans(text: str) -> Iterator[tuple[int, int]]:
 
 def _spans_of_run(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     """Card numbers in one maximal run of digits: any sequence of its separated groups may be one."""
-    groups = [(start + g.start(), start + g.end()) for g in re.finditer(r"\d+", text[start:end])]
+    groups = [group.span() for group in _GROUP.finditer(text, start, end)]
+    before = [0, *accumulate(right - left for left, right in groups)]
+    sums = _luhn_sums([int(c) for left, right in groups for c in text[left:right]])
     for first, (left, _) in enumerate(groups):
         if left and text[left - 1].isalpha():
             continue
-        for _, right in groups[first:]:
-            digits = [int(c) for c in text[left:right] if c not in " -"]
-            if len(digits) > 19:
-                break
-            adjoins_letter = right < len(text) and text[right].isalpha()
-            if len(digits) >= _SHORTEST and not adjoins_letter and passes_luhn(digits):
+        begin = before[first]
+        for count in range(bisect_left(before, begin + _SHORTEST), bisect_right(before, begin + _LONGEST)):
+            right = groups[count - 1][1]
+            if not text[right : right + 1].isalpha() and _passes_luhn(sums, begin, before[count]):
                 yield left, right
 
 
-def passes_luhn(digits: list[int]) -> bool:
+def _luhn_sums(digits: Sequence[int]) -> tuple[list[int], list[int]]:
+    """Sums of the first 0, 1, 2, ... digits, with every odd one doubled as in the Luhn check, and every even one."""
+    doubled = [2 * digit - 9 if digit > 4 else 2 * digit for digit in digits]
+    odd_doubled, even_doubled = list(digits), doubled.copy()
+    odd_doubled[1::2], even_doubled[1::2] = doubled[1::2], digits[1::2]
+    return [0, *accumulate(odd_doubled)], [0, *accumulate(even_doubled)]
+
+
+def _passes_luhn(sums: tuple[list[int], list[int]], begin: int, stop: int) -> bool:
     """Whether the last digit is the check digit of the others (ISO/IEC 7812-1, annex B)."""
-    doubled = [d * 2 - 9 if d > 4 else d * 2 for d in digits[-2::-2]]
-    return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
+    right_sums = sums[(stop - 1) % 2]  # the last digit is not doubled, and every second one is
+    return (right_sums[stop] - right_sums[begin]) % 10 == 0
 
 
 def is_forbidden_name(name: str) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import tracemalloc
 
 import pytest
@@ -15,7 +16,6 @@ from shared.domain.card_data import (
     is_forbidden_name,
     mask_card_data,
     mask_card_numbers,
-    passes_luhn,
 )
 
 CARDS = [
@@ -24,9 +24,14 @@ CARDS = [
 ]  # fmt: skip
 
 
+def passes_luhn(digits: str) -> bool:
+    doubled = [sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2]]
+    return (sum(map(int, digits[-1::-2])) + sum(doubled)) % 10 == 0
+
+
 def a_card(length: int, seed: int) -> str:
-    digits = [random.Random(seed + n).randrange(10) for n in range(length - 1)]
-    return "".join(map(str, digits)) + next(str(d) for d in range(10) if passes_luhn([*digits, d]))
+    digits = "".join(str(random.Random(seed + n).randrange(10)) for n in range(length - 1))
+    return next(f"{digits}{check}" for check in range(10) if passes_luhn(f"{digits}{check}"))
 
 
 @pytest.mark.parametrize("card", CARDS)
@@ -64,6 +69,28 @@ def test_what_is_no_card_number_passes(text: str) -> None:
 
 def test_a_card_number_beside_other_groups_of_digits_is_found() -> None:
     assert [*card_number_spans("12 4111 1111 1111 1111 99")] != []
+
+
+def spans_by_definition(text: str) -> set[tuple[int, int]]:
+    """Every piece of `text` that is a card number, tried one by one."""
+    return {
+        (start, end)
+        for start in range(len(text))
+        for end in range(start + 13, min(start + 37, len(text)) + 1)
+        if re.fullmatch(r"\d([ -]?\d){12,18}", piece := text[start:end])
+        and not re.search(r"[^\W_]$", text[:start])
+        and not re.match(r"[^\W_]", text[end:])
+        and passes_luhn(re.sub("[ -]", "", piece))
+    }
+
+
+@given(st.text("0123456789 -a", max_size=80) | st.text("018 ", min_size=13, max_size=60))
+def test_exactly_the_card_numbers_are_found(text: str) -> None:
+    assert set(card_number_spans(text)) == spans_by_definition(text)
+
+
+def test_a_long_row_of_single_digits_is_searched_once_and_not_once_per_digit() -> None:
+    assert not has_card_number("1 " * 200_000)
 
 
 @pytest.mark.parametrize(
