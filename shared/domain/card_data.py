@@ -46,7 +46,7 @@ def _spans_of_run(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 def _luhn_sums(digits: Sequence[int]) -> tuple[list[int], list[int]]:
-    """Sums of the first 0, 1, 2, ... digits, with every odd one doubled as in the Luhn check, and every even one."""
+    """Sums of the first 0, 1, 2, ... digits, every second one doubled: those at odd places, those at even ones."""
     doubled = [2 * digit - 9 if digit > 4 else 2 * digit for digit in digits]
     odd_doubled, even_doubled = list(digits), doubled.copy()
     odd_doubled[1::2], even_doubled[1::2] = doubled[1::2], digits[1::2]

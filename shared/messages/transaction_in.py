@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError, from_json
 
 from shared.domain.currencies import CURRENCIES
 from shared.domain.transaction import Place, Transaction
+from shared.messages.json_size import surely_longer
 from shared.messages.transaction_errors import (
     MAX_AHEAD,
     PLACES,
@@ -116,12 +117,16 @@ def parse_transaction(
 ) -> Item:
     """Validate parsed JSON as a transaction; both doors use it, so the queue is as strict as HTTP.
 
-    Raises InvalidTransaction with every field error; the first one's code is `card_data` where there is any.
+    Raises InvalidTransaction with every field error; the first one's code is `card_data` where there is any. What
+    is larger than MAX_TRANSACTION_BYTES is `too_large` and not searched any further.
     """
+    if not _has_known_fields_only(posted):
+        _expect_moderate(posted)
     try:
         model = TransactionIn.model_validate(posted)
         occurred_at = parse_instant(model.timestamp, "/timestamp")
     except PydanticValidationError as error:
+        _expect_moderate(posted)
         details = error.errors(include_url=False, include_input=False, include_context=False)
         raise InvalidTransaction([*further_errors(posted, now), *form_errors(details)]) from None
     except InvalidTransaction:
@@ -171,12 +176,28 @@ def _is_plain(model: TransactionIn, occurred_at: datetime, payload: bytes, now: 
 
 
 def _look_closer(posted: object, payload: bytes, now: datetime) -> None:
-    errors = [*further_errors(posted, now)]
     if len(payload) > MAX_TRANSACTION_BYTES:
-        problem = f"The transaction is larger than {MAX_TRANSACTION_BYTES} bytes in canonical form."
-        errors.append(FieldError("", problem, "too_large"))
-    if errors:
+        raise _too_large()
+    if errors := [*further_errors(posted, now)]:
         raise InvalidTransaction(errors)
+
+
+_FIELDS = TransactionIn.model_fields.keys()
+
+
+def _has_known_fields_only(posted: object) -> bool:
+    return isinstance(posted, dict) and posted.keys() <= _FIELDS
+
+
+def _expect_moderate(posted: object) -> None:
+    """What canonical form leaves out, nulls and zeros of known fields, is never half of so much."""
+    if surely_longer(posted, 2 * MAX_TRANSACTION_BYTES):
+        raise _too_large()
+
+
+def _too_large() -> InvalidTransaction:
+    problem = f"The transaction is larger than {MAX_TRANSACTION_BYTES} bytes in canonical form."
+    return InvalidTransaction([FieldError("", problem, "too_large")])
 
 
 def _to_domain(model: TransactionIn, occurred_at: datetime) -> Transaction:

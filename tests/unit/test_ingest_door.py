@@ -160,6 +160,24 @@ async def test_a_full_publishing_queue_gives_503_at_once() -> None:
     assert [response.status_code for response in responses] == [202, 202, 202]
 
 
+async def test_other_requests_get_their_turn_between_the_items_of_a_batch_that_take_long() -> None:
+    turns = 0
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    takes_long = [a_posted_transaction(transaction_id=f"t{n}", note="1 " * 8_000) for n in range(30)]
+    async with a_door() as door:
+        counting = asyncio.create_task(count_turns())
+        response = await door.post_batch(*takes_long)
+        counting.cancel()
+    assert {each.get("status") for each in response.json()["results"]} == {"queued"}
+    assert turns > len(takes_long)
+
+
 async def test_a_cancelled_request_is_published_all_the_same() -> None:
     gated: list[GatedPublisher] = []
 

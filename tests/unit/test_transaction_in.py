@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from shared.domain.card_data import find_card_data
 from shared.domain.errors import NewerEnvelope, UnreadableEnvelope
 from shared.messages.envelope import MAX_ENVELOPE_BYTES, MAX_ITEMS, decode_envelope, encode_envelopes
+from shared.messages.json_size import surely_longer
 from shared.messages.transaction_in import InvalidTransaction, Item, parse_json, parse_transaction
 from tests.builders import NOON, a_posted_transaction
 from tests.unit.test_card_data import CARDS
@@ -174,6 +175,37 @@ def test_an_item_whose_id_cannot_be_used_has_none(entry: object) -> None:
 def test_what_is_no_envelope_is_unreadable(body: bytes) -> None:
     with pytest.raises(UnreadableEnvelope):
         decode_envelope(body, now=NOON)
+
+
+TOO_MANY = {f"f{number}": number for number in range(300_000)}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [TOO_MANY, {"x": TOO_MANY}, {"x": [TOO_MANY]}, {"x": [1] * 40_000}, {"x": "1" * 40_000}, {"x" * 40_000: 1},
+     {"x": [0] * 20_000}, {"n": [1e300] * 16_000}],
+    ids=["fields", "fields deep down", "in a list", "list", "text", "name", "numbers", "exponents"],
+)  # fmt: skip
+@pytest.mark.parametrize("amount", ["25.00", "-1"])
+def test_what_is_too_large_is_told_so_and_searched_no_further(changes: dict[str, Any], amount: str) -> None:
+    posted = a_posted_transaction(amount=amount, note=f"paid with {CARDS[0]}") | changes
+    with pytest.raises(InvalidTransaction) as refused:
+        parse_transaction(posted, now=NOON)
+    assert [error.code for error in refused.value.errors] == ["too_large"]
+
+
+def test_a_too_large_item_of_an_envelope_is_quarantined_with_its_card_data_masked() -> None:
+    posted = a_posted_transaction(transaction_id="large", list=[1] * 40_000, note=CARDS[0])
+    [], [invalid] = decode_envelope(json.dumps({"v": 1, "items": [{"transaction": posted}]}).encode(), now=NOON)
+    assert (invalid.transaction_id, invalid.reason) == ("large", "too_large")
+    assert CARDS[0].encode() not in invalid.body
+
+
+@given(plain_json)
+def test_json_is_surely_longer_only_than_less_than_its_length(value: Any) -> None:
+    length = len(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    assert not surely_longer(value, length)
+    assert surely_longer([value, "x" * 100], 100)
 
 
 def test_a_newer_envelope_is_told_apart_from_a_broken_one() -> None:
