@@ -2,7 +2,9 @@
 
 import ast
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PRODUCT = ("function_app.py", "functions", "shared", "ml", "local")
 TESTS = ("tests",)
+OURS = {place.removesuffix(".py") for place in (*PRODUCT, *TESTS)}
 
 USED_NOW = [
     ("azure-functions", "azure.functions", PRODUCT),
@@ -54,6 +57,34 @@ def imported(places: tuple[str, ...]) -> set[str]:
     return {module.rsplit(".", cut)[0] for module in modules for cut in range(module.count(".") + 1)}
 
 
+def installed() -> Mapping[str, str]:
+    """Each installed file or folder and one package that it belongs to."""
+    return {
+        str(path): normalized(each.name)
+        for each in distributions()
+        for file in each.files or []
+        for path in (file, *file.parents)
+    }
+
+
+def normalized(name: str) -> str:
+    """The package's name as its index writes it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def package_of(module: str, files: Mapping[str, str]) -> str | None:
+    """The package of a module, or of a name in it; None for a namespace that several packages share.
+
+    What is not installed here is taken to be named like its module.
+    """
+    path = module.replace(".", "/")
+    for candidate in (path, path.rpartition("/")[0]):
+        for ending in (".py", "/__init__.py"):
+            if candidate + ending in files:
+                return files[candidate + ending]
+    return None if path in files else normalized(module.split(".", maxsplit=1)[0])
+
+
 def _imports(source: str) -> Iterator[str]:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -93,3 +124,20 @@ def test_the_package_is_pinned_with_hashes(package: str, _module: str, _places: 
         re.MULTILINE | re.IGNORECASE,
     )
     assert pinned
+
+
+@pytest.mark.parametrize(("places", "file"), [(PRODUCT, "requirements.in"), (TESTS, "requirements-dev.in")])
+def test_every_package_that_is_imported_is_named(places: tuple[str, ...], file: str) -> None:
+    named = {
+        normalized(name) for each in {"requirements.in", file} for name in packages(requirements(ROOT / each))
+    }
+    files = installed()
+    foreign = {
+        module
+        for place in places
+        for path in ([ROOT / place] if place.endswith(".py") else (ROOT / place).rglob("*.py"))
+        for module in _imports(path.read_text())
+        if module.split(".")[0] not in OURS | sys.stdlib_module_names
+    }
+
+    assert {package_of(module, files) for module in foreign} - named - {None} == set()
