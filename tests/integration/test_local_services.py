@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -73,10 +73,17 @@ def _works_in(process: Path, path: Path) -> bool:
         return False
 
 
+def open_files(pid: int) -> Iterator[str]:
+    """What a process has open; files, and the process itself, may be gone by the time they are looked at."""
+    with suppress(FileNotFoundError):
+        for file in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(FileNotFoundError):
+                yield str(file.readlink())
+
+
 def listening_addresses(pids: list[int]) -> Iterator[str]:
     """The addresses, as the kernel writes them, of the TCP sockets on which these processes listen."""
-    files = [file for pid in pids for file in Path(f"/proc/{pid}/fd").iterdir()]
-    sockets = {str(file.readlink()) for file in files}
+    sockets = {target for pid in pids for target in open_files(pid)}
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         for row in (line.split() for line in Path(table).read_text().splitlines()[1:]):
             if row[3] == LISTENING and f"socket:[{row[9]}]" in sockets:
