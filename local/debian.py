@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-POLICY = Path("/usr/sbin/policy-rc.d")
+ETC, POLICY = Path("/etc"), Path("/usr/sbin/policy-rc.d")
 _OURS = "#!/bin/sh\n# FraudSense is installing packages: their services stay off.\nexit 101\n"
 
 
@@ -21,10 +21,10 @@ def can_install() -> bool:
 
 
 def install(packages: Sequence[str], tell: Callable[[str], None]) -> None:
-    """Install packages without starting the services they bring. Raises InstallationFailed."""
+    """Install packages without starting the services they bring, now or at boot. Raises InstallationFailed."""
     names = " ".join(packages)
     tell(f"Installing Debian packages: {names} (first time only)")
-    with services_stay_off(POLICY):
+    with services_stay_off(POLICY), services_stay_off_at_boot(ETC, _run_where_it_exists):
         _apt_get("update", "-qq")
         try:
             _apt_get("install", "-y", "-qq", "--no-install-recommends", *packages)
@@ -49,6 +49,28 @@ def services_stay_off(policy: Path) -> Iterator[None]:
         else:
             policy.write_text(before)
             policy.chmod(kept_mode)
+
+
+@contextmanager
+def services_stay_off_at_boot(etc: Path, run: Callable[[Sequence[str]], None]) -> Iterator[None]:
+    """Afterwards, run the commands that disable what was not started at boot before."""
+    before = set(_disabling_commands(etc))
+    try:
+        yield
+    finally:
+        for command in sorted(set(_disabling_commands(etc)) - before):
+            run(command)
+
+
+def _disabling_commands(etc: Path) -> Iterator[tuple[str, ...]]:
+    """One for each unit and each init script that is started at boot."""
+    yield from (("systemctl", "disable", unit.name) for unit in etc.glob("systemd/system/*.wants/*"))
+    yield from (("update-rc.d", link.name[len("S01") :], "disable") for link in etc.glob("rc[2-5].d/S??*"))
+
+
+def _run_where_it_exists(command: Sequence[str]) -> None:
+    if shutil.which(command[0]):
+        subprocess.run(command, check=False, stdin=subprocess.DEVNULL, capture_output=True)
 
 
 def _apt_get(*arguments: str) -> None:

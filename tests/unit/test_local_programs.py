@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from local.debian import services_stay_off
+from local.debian import services_stay_off, services_stay_off_at_boot
 from local.services import programs
 from local.services.programs import Program, find, require
 from shared.command_line import UserError
@@ -83,3 +83,21 @@ def test_a_policy_that_was_there_is_put_back(tmp_path: Path) -> None:
         _ = 1 / 0
     assert policy.read_text() == "#!/bin/sh\nexit 0\n"
     assert policy.stat().st_mode & 0o777 == 0o700
+
+
+def test_only_what_the_packages_add_to_the_boot_is_disabled(tmp_path: Path) -> None:
+    wants, level = tmp_path / "systemd" / "system" / "multi-user.target.wants", tmp_path / "rc2.d"
+    for folder in (wants, level):
+        folder.mkdir(parents=True)
+    for link in (wants / "ssh.service", level / "S01ssh", level / "K01redis-server"):
+        link.touch()
+    commands: list[Sequence[str]] = []
+
+    with services_stay_off_at_boot(tmp_path, commands.append):
+        for link in (wants / "redis-server.service", level / "S02redis-server", level / "README"):
+            link.touch()
+
+    assert commands == [
+        ("systemctl", "disable", "redis-server.service"),
+        ("update-rc.d", "redis-server", "disable"),
+    ]
