@@ -4,10 +4,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.domain.card_data import mask_card_numbers
+from functions.score.quarantine import rejected_message
 from shared.domain.decision import RejectedMessage
 from shared.domain.errors import NewerEnvelope, UnreadableEnvelope
-from shared.messages.envelope import MAX_ENVELOPE_BYTES, InvalidItem, decode_envelope
+from shared.messages.envelope import InvalidItem, decode_envelope
 from shared.messages.transaction_in import Item
 
 UNREADABLE = "unreadable"
@@ -64,18 +64,5 @@ def _read(body: bytes, now: datetime) -> Read:
     return Read(valid, [*map(_rejected_item, invalid)])
 
 
-def rejected_message(reason: str, detail: str, body: bytes, transaction_id: str | None = None) -> RejectedMessage:
-    """A rejection that can be stored: card numbers masked, no NUL in the text, at most an envelope's bytes."""
-    text = mask_card_numbers(detail.replace("\x00", "").encode("utf-8", "replace")).decode("utf-8", "replace")
-    return RejectedMessage(reason, text[:1000], mask_card_numbers(_shortened(body)), transaction_id)
-
-
 def _rejected_item(item: InvalidItem) -> RejectedMessage:
     return rejected_message(item.reason, item.detail, item.body, item.transaction_id)
-
-
-def _shortened(body: bytes) -> bytes:
-    if len(body) <= MAX_ENVELOPE_BYTES:
-        return body
-    # Digits at the cut may be most of a card number that is not recognised any more.
-    return body[:MAX_ENVELOPE_BYTES].rstrip(b"0123456789 -")

@@ -1,10 +1,12 @@
 """The envelope: up to 100 transactions in one queue message, `{"v": 1, "items": [...]}`."""
 
 import json
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any, TypeGuard
 
 from pydantic_core import from_json
@@ -24,6 +26,8 @@ from shared.messages.transaction_in import (
 ENVELOPE_VERSION = 1
 MAX_ITEMS = 100
 MAX_ENVELOPE_BYTES = 192 * 1024
+MAX_DEPTH = 100
+"""Nesting of what only the lenient parser reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +85,7 @@ def _encode_item(item: Item) -> bytes:
 def _envelope_items(body: bytes) -> list[Any]:
     if len(body) > MAX_ENVELOPE_BYTES:
         raise UnreadableEnvelope(f"The message is larger than {MAX_ENVELOPE_BYTES} bytes.")
-    try:
-        envelope = from_json(body, allow_inf_nan=False, cache_strings="keys")
-    except ValueError as error:
-        raise UnreadableEnvelope(f"The message is not valid JSON: {error}") from error
+    envelope = _parsed(body)
     version = envelope.get("v") if isinstance(envelope, dict) else None
     if isinstance(version, int) and version > ENVELOPE_VERSION:
         raise NewerEnvelope(f"Envelope version {version} is newer than {ENVELOPE_VERSION}.")
@@ -93,6 +94,35 @@ def _envelope_items(body: bytes) -> list[Any]:
     if not ours or not isinstance(items, list) or not 1 <= len(items) <= MAX_ITEMS:
         raise UnreadableEnvelope(f'The message is not {{"v": {ENVELOPE_VERSION}, "items": [1 to {MAX_ITEMS}]}}.')
     return items
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return from_json(body, allow_inf_nan=False, cache_strings="keys")
+    except ValueError as error:
+        parsed = _parsed_leniently(body)
+        if parsed is None or _is_deeper_than(MAX_DEPTH, parsed):
+            raise UnreadableEnvelope(f"The message is not valid JSON: {error}") from error
+        return parsed
+
+
+def _parsed_leniently(body: bytes) -> Any:
+    """With what JSON has no words for, such as NaN or half a surrogate: it spoils its own item, not the others.
+
+    None where even that is not possible.
+    """
+    try:
+        return json.loads(body.decode(), parse_int=lambda digits: int(digits) if len(digits) <= 400 else math.inf)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_deeper_than(depth: int, value: object) -> bool:
+    level = [value]
+    for _ in range(depth):
+        containers = [each for each in level if isinstance(each, dict | list)]
+        level = [*chain.from_iterable(each.values() if isinstance(each, dict) else each for each in containers)]
+    return bool(level)
 
 
 def _parse_entry(entry: object, now: datetime) -> Item:

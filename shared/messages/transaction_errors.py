@@ -126,7 +126,7 @@ def _is_unstorable(value: object) -> bool:
     if isinstance(value, str):
         return "\x00" in value or any("\ud800" <= c <= "\udfff" for c in value if c > "\x7f")
     if isinstance(value, float):
-        return math.isinf(value)
+        return not math.isfinite(value)
     if isinstance(value, int):
         return abs(value) >= 1 << 1023
     if isinstance(value, dict):

@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from operator import attrgetter
 from typing import Annotated, Any
@@ -33,6 +33,8 @@ __all__ = [
 ]  # fmt: skip
 
 MAX_TRANSACTION_BYTES = 16 * 1024
+LONGEST_ON_ITS_WAY = timedelta(days=30)
+"""No message waits longer in a queue; an earlier receipt is a producer's mistake and counts as this."""
 IDENTIFIER = r"^[A-Za-z0-9._:@+-]{1,64}$"
 _AMOUNT = r"^[0-9]{1,12}(\.[0-9]{1,4})?$"
 _AMOUNT_FORM = re.compile(_AMOUNT)
@@ -138,7 +140,7 @@ def parse_transaction(
         transaction=_to_domain(model, occurred_at),
         payload=payload,
         content_hash=hashlib.sha256(payload).digest(),
-        received_at=min(received_at or now, now),
+        received_at=max(min(received_at or now, now), now - LONGEST_ON_ITS_WAY),
         traceparent=traceparent,
     )
 

@@ -1,5 +1,6 @@
 """One batch through score, over ports in memory."""
 
+import json
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from decimal import Decimal
@@ -204,3 +205,19 @@ def test_received_at_in_the_future_counts_as_now() -> None:
     )
     outcome = bench.score(message)
     assert [each.item.received_at for each in outcome.scored] == [NOW]
+
+
+@pytest.mark.parametrize("value", ['"\\ud800"', "NaN", "9" * 5_000, "[" * 90 + "]" * 90 + ', "y": NaN'])
+def test_what_the_strict_parser_refuses_spoils_only_its_own_item(value: str) -> None:
+    items = [{"transaction": a_posted_transaction(transaction_id=name, x=name)} for name in ("t0", "t1", "t2")]
+    bench = Bench()
+    bench.score(json.dumps({"v": 1, "items": items}).replace('"x": "t1"', f'"x": {value}').encode())
+    assert set(bench.recorder.recorded) == {"t0", "t2"}
+    assert bench.rejections == {"t1": "unstorable_value"}
+
+
+@pytest.mark.parametrize("depth", [300, 50_000])
+def test_nesting_without_end_is_unreadable(depth: int) -> None:
+    bench = Bench()
+    bench.score(b'{"v": 1, "items": [NaN, ' + b"[" * depth + b"]" * depth + b"]}")
+    assert bench.rejections == {None: "unreadable"}

@@ -1,0 +1,43 @@
+"""No card data is kept in clear, whatever the message looks like; everything else is kept as it came."""
+
+import json
+
+import pytest
+
+from functions.score.quarantine import rejected_message, without_card_data
+
+CARD = "5555555555554444"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        json.dumps({"transaction_id": "t", "pan": CARD}),
+        json.dumps({"note": f"\n{CARD}"}),
+        json.dumps({"note": f"\t{CARD}\r"}),
+        '{"note": "' + "".join(f"\\u{ord(digit):04x}" for digit in CARD) + '"}',
+        json.dumps({"v": 1, "items": [{"transaction": {"note": CARD}}] * 101}),
+        '{"note": "\\t' + CARD + '", "broken": ',
+        '{"note": "' + "".join(f"\\u{ord(digit):04x}" for digit in CARD) + '", "broken": ',
+        f"card {CARD} in plain text",
+    ],
+)
+def test_a_card_number_is_masked_in_any_message(body: str) -> None:
+    kept = without_card_data(body.encode())
+    assert CARD.encode() not in kept
+    assert b"\\u0035" not in kept
+    assert b"*" in kept
+
+
+@pytest.mark.parametrize("end", ["}", ', "broken": '])
+def test_cvv_pin_and_track_are_masked_with_and_without_an_envelope(end: str) -> None:
+    body = '{"cvv": "987", "pin": 4321, "track2": "B4111111111111111^X", "amount": "12.00"' + end
+    kept = without_card_data(body.encode())
+    for secret in (b"987", b"4321", b"B4111"):
+        assert secret not in kept
+    assert b"12.00" in kept
+
+
+@pytest.mark.parametrize("body", [b"\xff\x00 not JSON", b'{"v" : 1,  "items": []}', b"{", b"[" * 5_000])
+def test_bytes_without_card_data_are_kept_as_they_came(body: bytes) -> None:
+    assert rejected_message("unreadable", "no JSON", body).body == body
