@@ -1,15 +1,24 @@
 """What `/metrics` shows and what a log line holds, each from a fresh process."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from shared.domain.card_data import find_card_data
+
 ROOT = Path(__file__).parents[2]
 
 
-def in_a_fresh_process(code: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+def in_a_fresh_process(code: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, input=stdin, capture_output=True, text=True, check=True
+    )
 
 
 def metrics_after(code: str) -> str:
@@ -17,12 +26,13 @@ def metrics_after(code: str) -> str:
     return in_a_fresh_process(f"{prelude}{code}\nprint(render().decode())").stdout
 
 
-def log_lines(code: str) -> list[dict[str, object]]:
+def log_lines(code: str, stdin: str = "") -> list[dict[str, object]]:
     prelude = (
-        "import logging\nfrom shared.telemetry.logs import *\nconfigure_logs('score')\n"
+        "import logging, sys\nfrom shared.telemetry.logs import *\nconfigure_logs('score')\n"
         "logger = logging.getLogger('functions.score')\n"
     )
-    return [json.loads(line) for line in in_a_fresh_process(prelude + code).stderr.splitlines()]
+    lines = in_a_fresh_process(prelude + code, stdin).stderr.splitlines()
+    return [json.loads(line, parse_constant=pytest.fail) for line in lines]
 
 
 def test_a_counter_shows_under_its_declared_name_with_its_labels() -> None:
@@ -80,7 +90,7 @@ def test_a_log_line_is_json_with_component_event_and_ids() -> None:
         " trace_id='t1', transaction_id='txn-1', account_id='acct-1', reason='invalid_json')"
     )
 
-    assert line.pop("time")
+    assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", str(line.pop("time")))
     assert line == {
         "level": "INFO",
         "logger": "functions.score",
@@ -113,6 +123,47 @@ def test_card_numbers_are_masked_wherever_they_stand() -> None:
     assert lines[0]["message"] == "paid with **** **** **** ****"
     assert not any(number in text for number in ("1111", "5500005555555559"))
     assert "Traceback" in str(lines[2]["exc_info"])
+
+
+LOG_ALL_OF_STDIN = (
+    "import json, sys\nfor value in json.load(sys.stdin):\n"
+    "    log(logger, logging.INFO, Event.STARTED, f'{value}', value=value)\n"
+    "    try:\n        raise ValueError(value)\n"
+    "    except ValueError:\n        logger.exception('failed', extra={'nested': [{'value': value}]})"
+)
+anything = (
+    st.floats() | st.text() | st.integers() | st.floats(1e12, 1e19)
+    | st.from_regex(r"\A[0-9 -]{13,40}\Z") | st.dictionaries(st.text() | st.just("4111111111111111"), st.floats())
+)  # fmt: skip
+
+
+@settings(max_examples=5, deadline=None, phases=[Phase.generate])  # each example is a process: none to shrink
+@given(st.lists(anything, min_size=100, max_size=200))
+def test_every_line_is_json_without_card_numbers_whatever_is_logged(values: list[object]) -> None:
+    lines = log_lines(LOG_ALL_OF_STDIN, json.dumps(values))
+
+    assert len(lines) == 2 * len(values)
+    assert find_card_data([[line["message"], line.get("value"), line.get("exc_info")] for line in lines]) is None
+
+
+def test_a_long_fraction_stays_a_number_and_a_number_beyond_json_becomes_its_name() -> None:
+    [line] = log_lines("log(logger, logging.INFO, Event.STARTED, risk=0.4111111111111111, x=float('nan'))")
+
+    assert (line["risk"], line["x"]) == (0.4111111111111111, "NaN")
+
+
+def test_the_lines_of_a_host_keep_their_way_out_and_name_the_group_that_wrote_them() -> None:
+    lines = log_lines(
+        "shown = logging.StreamHandler(sys.stderr)\nlogging.getLogger().handlers[:] = [shown]\n"
+        "shape_logs('ingest,score', 'WARNING')\n"
+        "for name in ('functions.ingest.posting', 'functions.score', 'shared.telemetry'):\n"
+        "    logging.getLogger(name).info('dropped')\n"
+        "    logging.getLogger(name).warning('4111111111111111')\n"
+        "assert logging.getLogger().handlers == [shown]"
+    )
+
+    assert [line["component"] for line in lines] == ["ingest", "score", "ingest,score"]
+    assert {line["message"] for line in lines} == {"****************"}
 
 
 def test_libraries_below_warning_are_quiet() -> None:
