@@ -166,3 +166,25 @@ def test_a_model_that_was_altered_fails_the_indexing(tmp_path) -> None:
 
     assert outcome.error is not None
     assert "ModelInvalid" in outcome.error
+
+
+@pytest.mark.parametrize("group", ["ingest", "score"])
+def test_log_lines_leave_through_the_worker_as_json_with_component_and_masked(
+    environment: dict[str, str], group: str
+) -> None:
+    """The broker's and the database's errors name what does not exist, here by a card number."""
+    away = environment | {
+        "FRAUDSENSE_FUNCTIONS": group,
+        "FRAUDSENSE_QUEUE_NAME": "4111111111111111",
+        "FRAUDSENSE_DATABASE_URL": f"{environment['FRAUDSENSE_DATABASE_URL']}-4111111111111111",
+        "FRAUDSENSE_RETRY_BUDGET_SECONDS": "0",
+    }
+    post = http_request("POST", "/transactions", json.dumps(a_posted_transaction()).encode())
+
+    outcome = run_worker(away, [post if group == "ingest" else rabbitmq_message("message", an_envelope("l-1"))])
+
+    lines = [json.loads(line) for line in outcome.logs]
+    (told,) = [line["message"] for line in lines if line.get("event") == "service_away"]
+    assert {line["component"] for line in lines} == {group}
+    assert "*" * 16 in told
+    assert "4111111111111111" not in "".join(outcome.logs)

@@ -5,6 +5,7 @@ The worker takes its protobuf classes from the caller, so plain Python stands in
 
 import asyncio
 import json
+import logging
 import os
 import pickle
 import subprocess
@@ -43,12 +44,13 @@ class Answer:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Indexing's error, or the functions with their raw bindings, and the answers round by round."""
+    """Indexing's error, or the functions with their raw bindings, the answers round by round, and the log lines."""
 
     error: str | None
     bindings: Mapping[str, list[dict[str, object]]]
     answers: Sequence[Sequence[Answer]]
     modules: frozenset[str]
+    logs: Sequence[str] = ()
 
 
 def http_request(method: str, path: str, body: bytes = b"", **headers: str) -> Call:
@@ -143,9 +145,23 @@ PROTOS = SimpleNamespace(
 )
 
 
+class HostLogs(logging.Handler):
+    """Stands in for the handler that the worker puts on the root logger: it sends what the formatter makes of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep one line."""
+        self.lines.append(self.format(record))
+
+
 async def _work(rounds: Sequence[Sequence[Call]]) -> Outcome:
     import azure_functions_runtime as worker  # noqa: PLC0415 - in the child only, and only on Python 3.13
 
+    logs = HostLogs()
+    logging.basicConfig(handlers=[logs], level=logging.INFO)
     worker.start_threadpool_executor()
     started = await worker.worker_init_request(_init_request())
     if started.result.status != StatusResult.Success:
@@ -160,7 +176,7 @@ async def _work(rounds: Sequence[Sequence[Call]]) -> Outcome:
             _invoke(worker, ids[call.function], _as_sent(call, bindings[call.function])) for call in calls
         ]
         answers.append([_answer(each) for each in await asyncio.gather(*invocations)])
-    return Outcome(None, bindings, answers, modules)
+    return Outcome(None, bindings, answers, modules, logs.lines)
 
 
 def _init_request() -> Message:
