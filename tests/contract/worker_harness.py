@@ -44,7 +44,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Indexing's error, or the functions with their raw bindings, the answers round by round, and the log lines."""
+    """Indexing's error, or the functions with their raw bindings, the answers round by round, and the logs."""
 
     error: str | None
     bindings: Mapping[str, list[dict[str, object]]]
@@ -146,7 +146,7 @@ PROTOS = SimpleNamespace(
 
 
 class HostLogs(logging.Handler):
-    """Stands in for the handler that the worker puts on the root logger: it sends what the formatter makes of it."""
+    """Stands in for the handler that the worker puts on the root logger: it sends what is formatted."""
 
     def __init__(self) -> None:
         super().__init__()
