@@ -19,8 +19,8 @@ class TransactionLookup(Protocol):
     async def find(self, transaction_id: str) -> object | None:
         """The transaction with its decision, its attributes named as in TransactionOut; None where unknown."""
 
-    async def is_rejected(self, transaction_id: str) -> bool:
-        """Whether a message with this id was quarantined."""
+    async def is_rejected(self, transaction_id: str, content_hash: bytes | None = None) -> bool:
+        """Whether a message with this id was quarantined; where a hash is given, one with that content."""
 
     async def check(self) -> None:
         """Return where the database answers."""

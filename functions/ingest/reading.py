@@ -85,9 +85,10 @@ async def find_transaction(transaction_id: str, parts: Parts) -> TransactionOut:
         raise Refused(not_found("No transaction can have this id; look at how it was posted."))
     if record := await parts.transactions.find(transaction_id):
         return TransactionOut.model_validate(record)
-    if await parts.transactions.is_rejected(transaction_id):
+    accepted = (await parts.receipts.find([transaction_id]))[0]
+    if await parts.transactions.is_rejected(transaction_id, accepted):
         return TransactionOut(transaction_id=transaction_id, status="rejected")
-    if (await parts.receipts.find([transaction_id]))[0]:
+    if accepted:
         return TransactionOut(transaction_id=transaction_id, status="queued")
     raise Refused(not_found("No transaction with this id is known; it may still be on its way."))
 

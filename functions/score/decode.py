@@ -4,10 +4,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from functions.score.quarantine import rejected_message
 from shared.domain.decision import RejectedMessage
 from shared.domain.errors import NewerEnvelope, UnreadableEnvelope
-from shared.messages.envelope import InvalidItem, decode_envelope
+from shared.messages.envelope import MAX_ENVELOPE_BYTES, InvalidItem, decode_envelope
 from shared.messages.transaction_in import Item
 
 UNREADABLE = "unreadable"
@@ -64,5 +63,17 @@ def _read(body: bytes, now: datetime) -> Read:
     return Read(valid, [*map(_rejected_item, invalid)])
 
 
+def rejected_message(reason: str, detail: str, body: bytes, transaction_id: str | None = None) -> RejectedMessage:
+    """A rejection of moderate size; the books mask its card data."""
+    return RejectedMessage(reason, detail[:1000], _shortened(body), transaction_id)
+
+
 def _rejected_item(item: InvalidItem) -> RejectedMessage:
     return rejected_message(item.reason, item.detail, item.body, item.transaction_id)
+
+
+def _shortened(body: bytes) -> bytes:
+    if len(body) <= MAX_ENVELOPE_BYTES:
+        return body
+    # Digits at the cut may be most of a card number that is not recognised any more.
+    return body[:MAX_ENVELOPE_BYTES].rstrip(b"0123456789 -")

@@ -4,11 +4,10 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from functions.score.decode import Received, decode
+from functions.score.decode import Received, decode, rejected_message
 from functions.score.fault import Reach, Step, no_fault
 from functions.score.isolation import Parted, isolate
 from functions.score.patience import Patience
-from functions.score.quarantine import rejected_message
 from shared.domain.alert import Alert
 from shared.domain.books import first_of_each_id
 from shared.domain.decision import RejectedMessage, ScoredTransaction

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, and_, exists, select
+from sqlalchemy import RowMapping, and_, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.database.engine import answering, check_schema, reading
@@ -87,9 +87,12 @@ class TransactionRecords:
         return None if row is None else _record(row)
 
     @answering
-    async def is_rejected(self, transaction_id: str) -> bool:
-        """Whether a message with this id was quarantined."""
-        query = select(exists().where(rejected_messages.c.transaction_id == transaction_id))
+    async def is_rejected(self, transaction_id: str, content_hash: bytes | None = None) -> bool:
+        """Whether a message with this id was quarantined; where a hash is given, one with that content."""
+        rejected = rejected_messages.c.transaction_id == transaction_id
+        if content_hash is not None:
+            rejected &= func.sha256(rejected_messages.c.body) == content_hash
+        query = select(exists().where(rejected))
         async with reading(self._engine).connect() as connection:
             return bool(await connection.scalar(query))
 

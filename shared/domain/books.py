@@ -7,13 +7,14 @@ from hashlib import sha256
 
 from shared.domain.card_data import mask_card_numbers
 from shared.domain.decision import RejectedMessage, ScoredTransaction
+from shared.domain.quarantine import without_card_data
 
 ID_CONFLICT = "id_conflict"
 
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A rejected message as it is kept: card numbers masked, told apart by `digest`, seen `times` times."""
+    """A rejected message as it is kept: card data masked, told apart by `digest`, seen `times` times."""
 
     digest: bytes
     message: RejectedMessage
@@ -57,7 +58,7 @@ def _masked(message: RejectedMessage) -> RejectedMessage:
     return RejectedMessage(
         reason=message.reason,
         detail=mask_card_numbers(detail).decode(),
-        body=mask_card_numbers(message.body),
+        body=without_card_data(message.body),
         transaction_id=message.transaction_id,
     )
 

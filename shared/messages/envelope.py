@@ -11,7 +11,7 @@ from typing import Any, TypeGuard
 
 from pydantic_core import from_json
 
-from shared.domain.card_data import has_card_number, mask_card_data
+from shared.domain.card_data import has_card_number
 from shared.domain.errors import NewerEnvelope, UnreadableEnvelope
 from shared.messages.transaction_in import (
     IDENTIFIER,
@@ -32,7 +32,7 @@ MAX_DEPTH = 100
 
 @dataclass(frozen=True, slots=True)
 class InvalidItem:
-    """An item of an envelope that cannot be scored: why, its JSON (card data masked), its id if readable."""
+    """An item of an envelope that cannot be scored: why, its JSON, its id if readable."""
 
     reason: str
     detail: str
@@ -151,11 +151,10 @@ _IDENTIFIER = re.compile(IDENTIFIER)
 def _invalid_item(entry: object, error: InvalidTransaction) -> InvalidItem:
     posted = entry.get("transaction") if isinstance(entry, dict) else None
     identifier = posted.get("transaction_id") if isinstance(posted, dict) else None
-    masked = json.dumps(mask_card_data(entry), ensure_ascii=False, separators=(",", ":"))
     return InvalidItem(
         reason=error.errors[0].code,
         detail=str(error),
-        body=masked.encode("utf-8", "replace"),
+        body=json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"),
         transaction_id=identifier if _is_readable(identifier) else None,
     )
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from decimal import Decimal
+from hashlib import sha256
 
 import psycopg
 import pytest
@@ -101,6 +102,11 @@ class TestTransactions:
         recorder.record([], [RejectedMessage("missing", "no amount", b"{}", "a")])
         assert await transactions.is_rejected("a")
         assert not await transactions.is_rejected("b")
+
+    async def test_a_quarantined_message_with_other_content_rejects_no_accepted_one(self, recorder, transactions):
+        recorder.record([], [RejectedMessage("scoring_failed", "a bug", b'{"amount":"1"}', "a")])
+        assert await transactions.is_rejected("a", sha256(b'{"amount":"1"}').digest())
+        assert not await transactions.is_rejected("a", sha256(b'{"amount":"2"}').digest())
 
     async def test_a_check_passes_where_the_database_is_migrated(self, transactions):
         await transactions.check()

@@ -26,15 +26,16 @@ class RecordedTransactions:
 
     available: bool = True
     recorded: dict[str, SimpleNamespace] = field(default_factory=dict)
-    rejected: set[str] = field(default_factory=set)
+    rejected: dict[str, bytes] = field(default_factory=dict)
 
     async def find(self, transaction_id: str) -> SimpleNamespace | None:
         await self.check()
         return self.recorded.get(transaction_id)
 
-    async def is_rejected(self, transaction_id: str) -> bool:
+    async def is_rejected(self, transaction_id: str, content_hash: bytes | None = None) -> bool:
         await self.check()
-        return transaction_id in self.rejected
+        found = self.rejected.get(transaction_id)
+        return found is not None and content_hash in (None, found)
 
     async def check(self) -> None:
         if not self.available:

@@ -299,8 +299,15 @@ async def test_a_queued_transaction_is_read_back_with_nulls() -> None:
 
 async def test_a_rejected_transaction_is_read_back_as_such() -> None:
     async with a_door() as door:
-        door.transactions.rejected.add("txn-1")
+        door.transactions.rejected["txn-1"] = b"its hash"
         assert (await door.client.get("/transactions/txn-1")).json()["status"] == "rejected"
+
+
+async def test_an_accepted_transaction_is_queued_though_another_message_with_its_id_was_rejected() -> None:
+    async with a_door() as door:
+        door.transactions.rejected["txn-1"] = b"another's hash"
+        await door.client.post("/transactions", json=a_posted_transaction())
+        assert (await door.client.get("/transactions/txn-1")).json()["status"] == "queued"
 
 
 async def test_an_unknown_transaction_is_404_and_a_database_away_is_503() -> None:

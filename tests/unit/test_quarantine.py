@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from functions.score.quarantine import rejected_message, without_card_data
+from shared.domain.quarantine import without_card_data
 
 CARD = "5555555555554444"
 
@@ -20,6 +20,7 @@ CARD = "5555555555554444"
         '{"note": "\\t' + CARD + '", "broken": ',
         '{"note": "' + "".join(f"\\u{ord(digit):04x}" for digit in CARD) + '", "broken": ',
         f"card {CARD} in plain text",
+        '{"note": "' + CARD + '", "note": "harmless"}',
     ],
 )
 def test_a_card_number_is_masked_in_any_message(body: str) -> None:
@@ -38,6 +39,9 @@ def test_cvv_pin_and_track_are_masked_with_and_without_an_envelope(end: str) -> 
     assert b"12.00" in kept
 
 
-@pytest.mark.parametrize("body", [b"\xff\x00 not JSON", b'{"v" : 1,  "items": []}', b"{", b"[" * 5_000])
+@pytest.mark.parametrize(
+    "body",
+    [b"\xff\x00 not JSON", b'{"v" : 1,  "items": []}', b"{", b"[" * 5_000, b'{"geo_lat":39.5555555555554444}'],
+)
 def test_bytes_without_card_data_are_kept_as_they_came(body: bytes) -> None:
-    assert rejected_message("unreadable", "no JSON", body).body == body
+    assert without_card_data(body) == body
