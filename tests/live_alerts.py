@@ -3,10 +3,8 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -23,23 +21,10 @@ from shared.domain.alert import Alert
 from shared.domain.errors import FeedUnavailable
 from shared.live_feed import RedisAnnouncer
 from tests.builders import a_scored_transaction, an_alarm
+from tests.ports import free_port
+from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[1]
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def eventually(holds: Callable[[], object], *, within: float = 30) -> None:
-    """Return once `holds()` is true; fails after `within` seconds."""
-    deadline = time.monotonic() + within
-    while not holds():
-        assert time.monotonic() < deadline, f"still not so after {within} s"
-        time.sleep(0.05)
 
 
 class Program:

@@ -13,14 +13,14 @@ from functions.score.invocation import Invocations, Parts
 from functions.score.patience import Patience
 from functions.score.poison import PoisonLimits
 from functions.score.put_back import PutBack
-from shared.domain.decision import Decision, Reason, RiskLabel
+from shared.domain.decision import Decision
 from shared.domain.errors import FraudSenseError
 from shared.domain.history import History
 from shared.domain.transaction import Transaction
 from shared.testing.announcer import MemoryAnnouncer
 from shared.testing.history import MemoryHistory
 from shared.testing.recorder import MemoryRecorder
-from tests.builders import a_posted_transaction
+from tests.builders import a_decision, a_posted_transaction, an_alarm
 
 NOW = datetime(2026, 1, 15, 12, 0, 1, tzinfo=UTC)
 
@@ -41,14 +41,7 @@ class StubScorer:
         if any(each.transaction_id in self.breaks_on for each in transactions):
             raise UnevenRule
         self.seen += histories
-        return [a_decision(high=each.amount >= 1000) for each in transactions]
-
-
-def a_decision(*, high: bool) -> Decision:
-    """A decision that raises an alert, or not."""
-    label = RiskLabel.HIGH if high else RiskLabel.LOW
-    reasons = (Reason("large_amount", "The amount is large", "1000", "25"),) if high else ()
-    return Decision(0.5, 0.95 if high else 0.1, label, reasons, high, 0.9, "stub-1")
+        return [an_alarm() if each.amount >= 1000 else a_decision() for each in transactions]
 
 
 @dataclass

@@ -3,18 +3,17 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
+
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class Stack:
 @contextmanager
 def running_stack(data_dir: Path, **settings: str) -> Iterator[Stack]:
     """FraudSense on free ports in `data_dir`, stopped by SIGTERM at the end."""
-    ports = {f"FRAUDSENSE_{name}_PORT": str(_free_port()) for name in ("INGEST", "SCORE", "ALERTS")}
+    ports = {f"FRAUDSENSE_{name}_PORT": str(free_port()) for name in ("INGEST", "SCORE", "ALERTS")}
     chosen = {"FRAUDSENSE_SAMPLE_TRAFFIC": "off", "FRAUDSENSE_RATE_LIMIT_PER_MINUTE": "0"} | settings
     process = subprocess.Popen(
         [sys.executable, "-m", "local", "run"],
@@ -61,16 +60,6 @@ def running_stack(data_dir: Path, **settings: str) -> Iterator[Stack]:
             process.kill()
 
 
-def eventually(probe: Callable[[], Result | None], *, within: float = 30) -> Result:
-    """The first true answer of `probe`; fails after `within` seconds."""
-    deadline = time.monotonic() + within
-    while time.monotonic() < deadline:
-        if answer := probe():
-            return answer
-        time.sleep(0.05)
-    raise AssertionError(f"still not so after {within} s")
-
-
 def _ready_line(process: subprocess.Popen[str]) -> dict[str, Any]:
     assert process.stdout is not None
     for line in process.stdout:
@@ -78,10 +67,3 @@ def _ready_line(process: subprocess.Popen[str]) -> dict[str, Any]:
             ready: dict[str, Any] = json.loads(line.removeprefix("READY "))
             return ready
     raise AssertionError(f"`local run` ended with {process.wait()} before it was ready")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

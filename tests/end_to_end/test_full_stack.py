@@ -16,7 +16,8 @@ from aio_pika import Message, connect
 from playwright.async_api import Page, expect
 
 from tests.builders import a_posted_transaction
-from tests.end_to_end.stack import Stack, eventually, running_stack
+from tests.end_to_end.stack import Stack, running_stack
+from tests.waiting import eventually
 
 FAR_FROM_HOME = {"geo_lat": 48.8566, "geo_lon": 2.3522, "home_lat": 40.7128, "home_lon": -74.0060}
 

@@ -12,7 +12,8 @@ import websockets
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
-from tests.live_alerts import AlertsServer, PrivateRedis, Scorer, eventually
+from tests.live_alerts import AlertsServer, PrivateRedis, Scorer
+from tests.waiting import eventually
 
 
 @pytest.fixture

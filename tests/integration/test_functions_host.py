@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from tests.contract.brokers import RabbitMQBroker, rabbitmq_broker
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 20
@@ -166,7 +167,7 @@ async def test_a_queue_that_is_declared_later_is_found(services, queue_name: str
 
 
 def test_the_http_trigger_is_served_on_loopback_and_finishes_requests_on_sigterm(start) -> None:
-    port = _free_port()
+    port = free_port()
     host = start("--group", "ingest", "--port", str(port))
     host.wait_until(lambda: _answers(port))
 
@@ -212,11 +213,6 @@ def test_what_it_cannot_run_is_a_sentence(start, environment: dict[str, str], se
 async def _until(host: RunningHost, note: str, times: int = 1) -> None:
     """Waits in a thread: the proxy of the broker lives on this event loop."""
     await asyncio.to_thread(host.wait_for, note, times)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def _answers(port: int) -> bool:

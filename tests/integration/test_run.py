@@ -7,9 +7,8 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,8 @@ from typing import Any
 import pytest
 
 from tests.builders import a_posted_transaction
+from tests.ports import free_port
+from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 DOORS = ("ingest", "score", "alerts")
@@ -59,13 +60,6 @@ def local_command(environment: dict[str, str], *words: str) -> subprocess.Comple
     )
 
 
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def environment_for(folder: Path, **more: str) -> dict[str, str]:
     """The environment of a run that gets in nobody's way."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FRAUDSENSE_")}
@@ -100,14 +94,6 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     """One run for the tests that leave it whole."""
     with started(environment_for(tmp_path_factory.mktemp("run") / "data")) as one:
         yield one
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 20) -> bool:
-    """Whether it becomes true in time."""
-    deadline = time.monotonic() + seconds
-    while not (held := condition()) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return held
 
 
 def a_program(folder: Path, name: str, text: str) -> Path:

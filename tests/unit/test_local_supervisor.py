@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 
 from local.data_folder import DataFolder
 from local.supervisor import Part, PartFailed, Stopped, Supervisor
+from tests.waiting import eventually
 
 PYTHON = sys.executable
 
@@ -28,14 +28,6 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except OSError:
         return False
-
-
-def eventually(condition: Callable[[], bool]) -> bool:
-    """Whether it becomes true within ten seconds."""
-    deadline = time.monotonic() + 10
-    while not (held := condition()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return held
 
 
 @pytest.fixture

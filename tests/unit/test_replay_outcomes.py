@@ -4,19 +4,9 @@ from collections.abc import Sequence
 
 from local.replay_outcomes import await_outcomes
 from shared.database.outcomes import Outcome
+from tests.waiting import FakeTime
 
 SCORED = Outcome("scored", "LOW")
-
-
-class FakeTime:
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def clock(self) -> float:
-        return self.now
-
-    async def sleep(self, seconds: float) -> None:
-        self.now += seconds
 
 
 class Scorer:
@@ -40,7 +30,7 @@ IDS = [f"t-{n}" for n in range(10)]
 
 
 async def wait_for(scorer: Scorer, wait: float = 5) -> tuple[dict[str, Outcome], list[int], float]:
-    time, progress = FakeTime(), list[int]()
+    time, progress = FakeTime(0.0), list[int]()
     outcomes = await await_outcomes(IDS, scorer, progress.append, wait=wait, clock=time.clock, sleep=time.sleep)
     return outcomes, progress, time.now
 

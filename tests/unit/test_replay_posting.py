@@ -1,6 +1,5 @@
 """How the poster treats what ingest answers, against a door made of a function and a clock made of a number."""
 
-import asyncio
 import json
 from collections.abc import Callable
 from itertools import pairwise
@@ -11,23 +10,9 @@ import pytest
 from local.replay_posting import Posted, Poster
 from local.replay_schedule import DueBatch
 from shared.transactions_csv import Row
+from tests.waiting import FakeTime
 
 Door = Callable[[list[dict[str, str]]], httpx.Response]
-
-
-class FakeTime:
-    """Sleeping moves it, nothing else does."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def clock(self) -> float:
-        return self.now
-
-    async def sleep(self, seconds: float) -> None:
-        for _ in range(50 if seconds else 0):  # others finish what they do at this moment
-            await asyncio.sleep(0)
-        self.now += seconds
 
 
 class Heard:
