@@ -16,6 +16,8 @@ from shared.broker.selection import publisher_for
 from shared.command_line import UserError
 from shared.domain.errors import BrokerUnavailable
 from shared.messages.envelope import ENVELOPE_VERSION, MAX_ENVELOPE_BYTES, MAX_ITEMS
+from shared.messages.transaction_errors import InvalidTransaction
+from shared.messages.transaction_in import parse_json
 from shared.ports import EnvelopePublisher
 from shared.settings import Settings, load_settings
 from shared.transactions_csv import read_transactions
@@ -127,9 +129,9 @@ def _json_lines(path: Path) -> Iterator[dict[str, Any]]:
 
 def _object(line: str, where: str) -> dict[str, Any]:
     try:
-        value = json.loads(line)
-    except ValueError as error:
-        raise UserError(f"{where}: not JSON: {error}.") from error
+        value = parse_json(line.encode())
+    except InvalidTransaction as error:
+        raise UserError(f"{where}: {error}") from error
     if not isinstance(value, dict):
         raise UserError(f"{where}: a line must be one transaction, a JSON object.")
     return value

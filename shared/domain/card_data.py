@@ -10,7 +10,8 @@ from typing import Any
 
 _CANDIDATE = re.compile(r"\d(?:[ -]?\d){12,}")
 _FORBIDDEN_WORD = re.compile(
-    r".*cvv.*|cvc\d?|cvn|csc|cav\d?|pin|pinblock|pincode|track\d?(data)?|cardverification(value|code)|(card)?securitycode"
+    r".*cvv.*|(card)?(cvc|cvn|cav|csc)\d?|(card|user|atm|my)?pin(block|code|data|number|offset)?"
+    r"|track\d?(data)?|cardverification(value|code)|(card)?securitycode"
 )
 _WORDS = re.compile(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|\d+")
 _GROUP = re.compile(r"\d+")

@@ -96,6 +96,7 @@ def test_a_long_row_of_single_digits_is_searched_once_and_not_once_per_digit() -
 @pytest.mark.parametrize(
     "name",
     ["cvv", "CVV2", "cardCvv", "c_v_v", "cvc", "CVC2", "csc", "pin", "PIN", "cardPin", "pin_block", "track1",
+     "cardpin", "CARDPIN", "userpin", "atmpin", "pinoffset", "cvn2",
      "track_2_data", "trackData", "securityCode", "card_security_code", "cardVerificationValue",
      "\uff43\uff56\uff56"],
 )  # fmt: skip

@@ -56,7 +56,13 @@ def test_a_transaction_larger_than_an_envelope_is_named() -> None:
 
 @pytest.mark.parametrize(
     ("content", "sentence"),
-    [("{\n", "line 1"), ('{"a": 1}\n\n[1]\n', "line 3: a line must be one transaction"), (None, "No such file")],
+    [
+        ("{\n", "line 1"),
+        ('{"a": NaN}\n', "line 1"),
+        ('{"a": "\\ud800"}\n', "line 1"),
+        ('{"a": 1}\n\n[1]\n', "line 3: a line must be one transaction"),
+        (None, "No such file"),
+    ],
 )
 def test_bad_json_lines_are_named_with_their_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None, sentence: str
