@@ -19,7 +19,8 @@ from shared.domain.features import FEATURES, feature_row, named
 from shared.domain.risk import combined
 from shared.domain.rules import RULES, Case, fired
 from shared.domain.transaction import Transaction
-from shared.messages.transaction_in import InvalidTransaction, parse_transaction
+from shared.messages.transaction_errors import InvalidTransaction
+from shared.messages.transaction_in import parse_transaction
 from shared.transactions_csv import Row, read_transactions
 
 

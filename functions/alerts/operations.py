@@ -3,12 +3,13 @@
 import asyncio
 
 from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from functions.alerts.parts import Parts
 from shared.domain.errors import DatabaseUnavailable
 from shared.problem_answers import problem_responses
 from shared.problems import Kind, Refused, unavailable
-from shared.telemetry.metrics import CONTENT_TYPE_LATEST, render
+from shared.telemetry.metrics import render
 
 PATIENCE_SECONDS = 3.0
 NOT_READY = problem_responses(Kind.UNAVAILABLE)

@@ -16,9 +16,9 @@ from functions.ingest.body import read_json_body, traceparent
 from functions.ingest.handler import Limited, Outcome, Verdict
 from functions.ingest.parts import Parts
 from functions.ingest.problems import conflict, invalid, posting_failed, queue_full, rate_limited, unconfirmed
+from shared.messages.transaction_errors import InvalidTransaction
 from shared.messages.transaction_in import (
     MAX_TRANSACTION_BYTES,
-    InvalidTransaction,
     Item,
     parse_json,
     parse_transaction,

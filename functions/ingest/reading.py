@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Literal
 
 from fastapi import FastAPI
+from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
 from starlette.responses import PlainTextResponse, Response
 
@@ -15,7 +16,7 @@ from shared.messages.transaction_in import IDENTIFIER
 from shared.messages.transaction_out import TransactionOut
 from shared.problem_answers import problem_responses
 from shared.problems import Kind, Refused, not_found, unavailable
-from shared.telemetry.metrics import CONTENT_TYPE_LATEST, render
+from shared.telemetry.metrics import render
 
 CHECK_SECONDS = 2.0
 _IDENTIFIER = re.compile(IDENTIFIER)

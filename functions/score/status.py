@@ -8,10 +8,12 @@ from socket import socket
 from threading import BoundedSemaphore, Thread
 from typing import Any
 
+from prometheus_client import CONTENT_TYPE_LATEST
+
 from functions.score.health import Health
 from shared.domain.errors import FraudSenseError
 from shared.problems import MEDIA_TYPE, Problem, not_found, unavailable
-from shared.telemetry.metrics import CONTENT_TYPE_LATEST, render
+from shared.telemetry.metrics import render
 
 MOST_AT_ONCE = 16
 SLOWEST_SECONDS = 5

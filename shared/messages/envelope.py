@@ -13,15 +13,9 @@ from pydantic_core import from_json
 
 from shared.domain.card_data import has_card_number
 from shared.domain.errors import NewerEnvelope, UnreadableEnvelope
-from shared.messages.transaction_in import (
-    IDENTIFIER,
-    FieldError,
-    InvalidTransaction,
-    Item,
-    parse_instant,
-    parse_transaction,
-    rfc3339,
-)
+from shared.messages.transaction_errors import InvalidTransaction, parse_instant
+from shared.messages.transaction_in import IDENTIFIER, Item, parse_transaction, rfc3339
+from shared.problems import FieldError
 
 ENVELOPE_VERSION = 1
 MAX_ITEMS = 100

@@ -27,11 +27,6 @@ from shared.messages.transaction_errors import (
 )
 from shared.problems import FieldError
 
-__all__ = [
-    "IDENTIFIER", "MAX_TRANSACTION_BYTES", "FieldError", "InvalidTransaction", "Item", "TransactionIn",
-    "parse_instant", "parse_json", "parse_transaction", "rfc3339",
-]  # fmt: skip
-
 MAX_TRANSACTION_BYTES = 16 * 1024
 LONGEST_ON_ITS_WAY = timedelta(days=30)
 """No message waits longer in a queue; an earlier receipt is a producer's mistake and counts as this."""

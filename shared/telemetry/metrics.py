@@ -10,9 +10,7 @@ from opentelemetry.metrics import Counter, Histogram
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.view import ExplicitBucketHistogramAggregation, View
 from opentelemetry.sdk.resources import Resource
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
-
-__all__ = ["CONTENT_TYPE_LATEST", "METRICS", "Metric", "configure_metrics", "count", "observe", "render"]
+from prometheus_client import REGISTRY, generate_latest
 
 
 @dataclass(frozen=True, slots=True)
