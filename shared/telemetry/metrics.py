@@ -30,7 +30,7 @@ class Metric:
 INGESTED = Metric("transactions_ingested_total", "counter", "Transactions answered 202 or queued in a batch")
 REFUSED = Metric(
     "transactions_refused_total", "counter", "Transactions refused at the HTTP door", ("reason",),
-    ("conflict", "too_large", "media_type", "invalid", "rate_limited", "queue_full", "unconfirmed"),
+    ("card_data", "conflict", "too_large", "media_type", "invalid", "rate_limited", "queue_full", "unconfirmed"),
 )  # fmt: skip
 PROCESSED = Metric(
     "transactions_processed_total", "counter", "Transactions scored and recorded", ("risk_label",),
