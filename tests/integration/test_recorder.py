@@ -221,8 +221,8 @@ class TestMigratedMeanwhile:
 
     def test_without_a_permission_it_says_so(self, connection, database_url):
         role = f"test_{uuid4().hex[:12]}"
-        connection.execute(f"CREATE ROLE {role} LOGIN")
-        recorder = PostgresRecorder(make_conninfo(database_url, user=role))
+        connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{role}'")
+        recorder = PostgresRecorder(make_conninfo(database_url, user=role, password=role))
         try:
             with pytest.raises(DatabaseUnavailable, match="grant"):
                 recorder.unannounced(["a"])
