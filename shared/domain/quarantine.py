@@ -8,13 +8,15 @@ from shared.domain.card_data import is_forbidden_name, mask_card_data, mask_card
 
 _ESCAPE = re.compile(rb"\\[^u]")
 _ESCAPED_DIGIT = re.compile(rb"\\u00(3[0-9])")
-_FIELD = re.compile(rb'"([^"\\]{1,64})"\s*:\s*("(?:[^"\\]|\\.)*"?|[^\s,}\]]+)')
+_ESCAPED_CHARACTER = re.compile(r"\\u([0-9a-fA-F]{4})")
+_NAME = re.compile(rb"""(["']?)((?:[^"'\\\s:=,&{}\[\]]|\\.){1,64})\1\s*[:=]\s*""")
+_VALUE = re.compile(rb"""[\[{].*|"(?:[^"\\]|\\.)*"?|'[^']*'?|[^\s,&}\]]*""", re.DOTALL)
 
 
 def without_card_data(body: bytes) -> bytes:
     """The bytes as they are where they hold no card data; otherwise with it masked."""
     try:
-        parsed = json.loads(body, object_pairs_hook=_without_doubles)
+        parsed = json.loads(body, object_pairs_hook=_with_doubles, parse_int=_integer)
         masked = mask_card_data(parsed)
     except (ValueError, RecursionError):
         return _masked_text(body)
@@ -23,21 +25,37 @@ def without_card_data(body: bytes) -> bytes:
     return json.dumps(masked, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The object; raises ValueError where a key stands twice, as its first value would go unseen."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a key stands twice")
-    return found
+def _with_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object; of a key that stands twice all values, as the first would go unseen."""
+    values: dict[str, list[Any]] = {}
+    for key, value in pairs:
+        values.setdefault(key, []).append(value)
+    return {key: each[0] if len(each) == 1 else each for key, each in values.items()}
+
+
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) <= 400 else float(digits)
 
 
 def _masked_text(body: bytes) -> bytes:
     """What is no JSON may look like it: an escape is no letter beside a number, forbidden fields have values."""
     shown = _ESCAPE.sub(b"\x00\x00", _ESCAPED_DIGIT.sub(lambda escape: bytes([int(escape[1], 16)]), body))
     masked = mask_card_numbers(shown)
-    return _FIELD.sub(_masked_field, body if masked == shown else masked)
+    return _without_forbidden_values(body if masked == shown else masked)
 
 
-def _masked_field(field: re.Match[bytes]) -> bytes:
-    name, value = field[1].decode("utf-8", "replace"), field[2]
-    return field[0][: -len(value)] + b'"*"' if is_forbidden_name(name) else field[0]
+def _without_forbidden_values(body: bytes) -> bytes:
+    """A value in brackets is masked to the end of the body: where it ends is anybody's guess."""
+    kept: list[bytes] = []
+    at = 0
+    for name in _NAME.finditer(body):
+        if name.start() < at or not is_forbidden_name(_unescaped(name[2])):
+            continue
+        kept += [body[at : name.end()], b'"*"']
+        value = _VALUE.match(body, name.end())
+        at = value.end() if value else name.end()
+    return b"".join([*kept, body[at:]])
+
+
+def _unescaped(name: bytes) -> str:
+    return _ESCAPED_CHARACTER.sub(lambda escape: chr(int(escape[1], 16)), name.decode("utf-8", "replace"))

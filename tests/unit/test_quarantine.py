@@ -41,6 +41,26 @@ def test_cvv_pin_and_track_are_masked_with_and_without_an_envelope(end: str) -> 
 
 @pytest.mark.parametrize(
     "body",
+    [
+        '{"z": ' + "9" * 5_000 + ', "\\u0063vv": "987"}',
+        '{"z": 1, "z": 2, "pin": {"value": "987"}}',
+        '{"z": 1, "z": 2, "cvv": ["9", "987"]}',
+        '{"cvv": 1, "cvv": 987}',
+        '{"z": 1, "\\u0063vv": "987"',
+        '{"z": 1, "pin": {"value": "987"}',
+        '{"z": 1, "cvv": ["9", "987"]',
+        "[" * 5_000 + '"\\u0063vv": "987"',
+        "{'cvv': '987'}",
+        "cvv=987&z=1",
+        "junk cvv=987 pin: 987",
+    ],
+)
+def test_security_data_is_masked_in_what_only_resembles_a_transaction(body: str) -> None:
+    assert b"987" not in without_card_data(body.encode())
+
+
+@pytest.mark.parametrize(
+    "body",
     [b"\xff\x00 not JSON", b'{"v" : 1,  "items": []}', b"{", b"[" * 5_000, b'{"geo_lat":39.5555555555554444}'],
 )
 def test_bytes_without_card_data_are_kept_as_they_came(body: bytes) -> None:
