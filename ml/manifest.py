@@ -83,6 +83,18 @@ class Manifest(_Part):
     metrics: Metrics | None
     sha256: dict[str, str]
 
+    def named(self, name: str) -> "Manifest":
+        """With the version `<name>-<digest>`: the same trees with other thresholds decide differently."""
+        return self.model_copy(update={"model_version": f"{name}-{self._digest()}"})
+
+    @property
+    def is_unaltered(self) -> bool:
+        """Whether the version still is the one that this content was given."""
+        return self.model_version.endswith(f"-{self._digest()}")
+
+    def _digest(self) -> str:
+        return checksum(self.model_copy(update={"model_version": ""}).model_dump_json().encode())[:8]
+
 
 def read_manifest(folder: Path) -> Manifest:
     """The folder's manifest; raises ModelInvalid with a sentence that says what to do."""
@@ -94,7 +106,7 @@ def read_manifest(folder: Path) -> Manifest:
             "one: python -m ml train --data FILE --out FOLDER."
         ) from error
     try:
-        return Manifest.model_validate_json(text)
+        manifest = Manifest.model_validate_json(text)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "the whole"
@@ -102,6 +114,12 @@ def read_manifest(folder: Path) -> Manifest:
             f"{folder / MANIFEST} is not a manifest of format {FORMAT} ({where}: {first['msg']}). Take the model "
             "folder that belongs to this version of FraudSense, or train it anew."
         ) from error
+    if not manifest.is_unaltered:
+        raise ModelInvalid(
+            f"{folder / MANIFEST} was altered: it is not what version {manifest.model_version} stands for. "
+            "Take a fresh copy of the model, or train it anew."
+        )
+    return manifest
 
 
 def checksum(content: bytes) -> str:

@@ -117,9 +117,7 @@ def _manifest(
         metrics=evaluated(test, test_risk, high.threshold),
         sha256={FOREST: checksum(as_npz(forest))},
     )
-    # The version covers thresholds and calibration too: the same trees with others decide differently.
-    digest = checksum(manifest.model_dump_json().encode())
-    return manifest.model_copy(update={"model_version": f"forest-{days.last:%Y%m%d}-{digest[:8]}"})
+    return manifest.named(f"forest-{days.last:%Y%m%d}")
 
 
 def _check(trees: int, max_samples: int) -> None:

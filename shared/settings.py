@@ -30,12 +30,16 @@ class Settings(BaseSettings):
     rabbitmq_url: str = Field("amqp://guest:guest@127.0.0.1:5672/", description="RabbitMQ URL", repr=False)
     servicebus_connection: str = Field("", description="Service Bus connection string", repr=False)
 
-    broker: Literal["rabbitmq", "servicebus", "memory"] = Field("rabbitmq", description="Which queue")
+    broker: Literal["rabbitmq", "servicebus", "memory"] = Field(
+        "rabbitmq", description="Which queue: rabbitmq, servicebus or memory"
+    )
     functions: str = Field("ingest,score", description="Function groups that function_app.py registers")
     queue_name: str = Field(
         "transactions", description="The queue of envelopes; `.dead` is appended for dead letters"
     )
-    queue_type: Literal["quorum", "classic"] = Field("quorum", description="RabbitMQ queue type")
+    queue_type: Literal["quorum", "classic"] = Field(
+        "quorum", description="RabbitMQ queue type: quorum or classic"
+    )
     queue_max_length: int = Field(1_000_000, gt=0, description="Envelopes after which RabbitMQ refuses more")
 
     ingest_port: int = Field(7071, description="Local port of ingest")
@@ -60,7 +64,9 @@ class Settings(BaseSettings):
 
     sample_traffic: Literal["on", "off"] = Field("on", description="Whether `make run` streams sample traffic")
     fault: str = Field("", description="Local build only: <step>:<kill|raise>[:n]")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severe log level")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Least severe log level: DEBUG, INFO, WARNING or ERROR"
+    )
 
     @field_validator("functions")
     @classmethod

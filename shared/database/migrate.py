@@ -1,5 +1,6 @@
 """Bring the database's schema up to date: `python -m shared.database.migrate`."""
 
+import argparse
 import sys
 import time
 from pathlib import Path
@@ -72,6 +73,7 @@ def _wait_for_turn(connection: Connection) -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(prog="python -m shared.database.migrate", description=__doc__).parse_args()
     try:
         migrate(load_settings().postgres_url)
     except (UserError, DatabaseUnavailable) as error:

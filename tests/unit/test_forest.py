@@ -3,15 +3,17 @@
 import json
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 from sklearn.ensemble import IsolationForest as SklearnForest
 
 from ml.export import as_npz, average_path_length, exported
 from ml.forest import IsolationForest, load_scorer
-from ml.manifest import FOREST, MANIFEST, checksum
+from ml.manifest import FOREST, MANIFEST, Manifest, checksum
 from shared.domain.errors import ModelInvalid
 from shared.settings import SHIPPED_MODEL
 
@@ -87,8 +89,17 @@ def folder(tmp_path: Path) -> Path:
 
 
 def edit(folder: Path, **changes: object) -> None:
+    """Change the manifest as whoever makes models would: with a version of its own."""
+    changed = json.loads((folder / MANIFEST).read_text()) | changes
+    with suppress(ValidationError):
+        changed = Manifest.model_validate_json(json.dumps(changed)).named("forest").model_dump(mode="json")
+    (folder / MANIFEST).write_text(json.dumps(changed))
+
+
+def alter_a_threshold(folder: Path) -> None:
     manifest = json.loads((folder / MANIFEST).read_text())
-    (folder / MANIFEST).write_text(json.dumps(manifest | changes))
+    manifest["high"]["threshold"] -= 0.01
+    (folder / MANIFEST).write_text(json.dumps(manifest))
 
 
 def alter_a_byte(folder: Path) -> None:
@@ -112,6 +123,7 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     "no folder": (shutil.rmtree, "no readable manifest.json.*python -m ml train"),
     "no manifest": (lambda folder: (folder / MANIFEST).unlink(), "no readable manifest.json.*python -m ml train"),
     "no forest": (lambda folder: (folder / FOREST).unlink(), "cannot be read.*fresh copy"),
+    "an altered threshold": (alter_a_threshold, "was altered.*fresh copy"),
     "an altered byte": (alter_a_byte, "not the file its manifest names.*fresh copy"),
     "an empty forest": (lambda folder: (folder / FOREST).write_bytes(b""), "not the file its manifest names"),
     "no checksum": (lambda folder: edit(folder, sha256={}), "not the file its manifest names"),
