@@ -29,36 +29,36 @@ class Scored:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a batch.
+class Books:
+    """What recording left.
 
-    `new` are the transactions that were recorded for the first time, one of each id; `conflicts` are known ids
-    with other content; `failures` are the errors behind the rejections for which the code is to blame; `poison` is
-    the share of each message that was rejected or failed, 0 to 1; `newer` are messages for a newer reader,
-    untouched; `unannounced` is why alerts were left to the sweeper, if they were.
+    `scored` were recorded now or before; `new` are those recorded for the first time, one of each id; `conflicts`
+    are known ids with other content; `failed` are items that the database refuses.
     """
 
     scored: Sequence[Scored]
     new: Sequence[ScoredTransaction]
     rejected: Sequence[RejectedMessage]
     conflicts: Sequence[RejectedMessage]
+    failed: Sequence[tuple[Scored, Exception]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a batch.
+
+    `failures` are the errors behind the rejections for which the code is to blame; `poison` is the share of each
+    message that was rejected or failed, 0 to 1; `newer` are messages for a newer reader, untouched; `unannounced`
+    is why alerts were left to the sweeper, if they were.
+    """
+
+    books: Books
     failures: Sequence[tuple[Item, Exception]]
     poison: Sequence[float]
     recorded_at: datetime
     announced: Sequence[Alert]
     unannounced: Exception | None
     newer: Sequence[bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Books:
-    """What recording left: items recorded now or before, the new ones, rejections, and the items that failed."""
-
-    scored: Sequence[Scored]
-    new: Sequence[ScoredTransaction]
-    rejected: Sequence[RejectedMessage]
-    conflicts: Sequence[RejectedMessage]
-    failed: Sequence[tuple[Scored, Exception]] = ()
 
 
 def score(
@@ -85,25 +85,14 @@ def score(
     failures = [*observed.failed, *((item, error) for (item, _), error in decided.failed)]
     rejected = [*received.rejected, *(_quarantined(SCORING_FAILED, *failure) for failure in failures)]
     reach(Step.RECORD)
-    recorded = record(decided.done, rejected, recorder, patience)
-    failures += [(scored.item, error) for scored, error in recorded.failed]
-    recorded_at = now()
+    books = record(decided.done, rejected, recorder, patience)
+    failures += [(scored.item, error) for scored, error in books.failed]
+    shares, recorded_at = poison(received, failures), now()
     reach(Step.ANNOUNCE)
-    announced, unannounced = announce(recorded.scored, recorder, announcer)
+    announced, unannounced = announce(books.scored, recorder, announcer)
     reach(Step.MARK)
     unannounced = mark(announced, recorder, now()) or unannounced
-    return Outcome(
-        scored=recorded.scored,
-        new=recorded.new,
-        rejected=recorded.rejected,
-        conflicts=recorded.conflicts,
-        failures=failures,
-        poison=poison(received, failures),
-        recorded_at=recorded_at,
-        announced=announced,
-        unannounced=unannounced,
-        newer=received.newer,
-    )
+    return Outcome(books, failures, shares, recorded_at, announced, unannounced, received.newer)
 
 
 def observe(items: Sequence[Item], history: HistoryStore, patience: Patience) -> list[tuple[Item, History]]:

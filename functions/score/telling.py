@@ -18,7 +18,7 @@ def tell(outcome: Outcome, took: timedelta) -> None:
     """Count and log one batch."""
     metrics.observe(metrics.BATCH, took.total_seconds())
     _tell_new(outcome)
-    for message in (*outcome.rejected, *outcome.conflicts):
+    for message in (*outcome.books.rejected, *outcome.books.conflicts):
         _tell_rejected(message)
     for item, error in outcome.failures:
         _tell_failure(item, error)
@@ -31,11 +31,11 @@ def trace_id(item: Item) -> str | None:
 
 
 def _tell_new(outcome: Outcome) -> None:
-    for label, number in Counter(each.decision.label for each in outcome.new).items():
+    for label, number in Counter(each.decision.label for each in outcome.books.new).items():
         metrics.count(metrics.PROCESSED, number, risk_label=str(label))
-    if raised := sum(each.decision.raises_alert for each in outcome.new):
+    if raised := sum(each.decision.raises_alert for each in outcome.books.new):
         metrics.count(metrics.ALERTS_CREATED, raised)
-    for each in outcome.new:
+    for each in outcome.books.new:
         waited = outcome.recorded_at - each.received_at
         metrics.observe(metrics.PROCESSING, max(0.0, waited.total_seconds()))
 
@@ -59,7 +59,7 @@ def _tell_failure(item: Item, error: Exception) -> None:
 
 
 def _tell_announcement(outcome: Outcome) -> None:
-    traces = {each.item.transaction.transaction_id: trace_id(each.item) for each in outcome.scored}
+    traces = {each.item.transaction.transaction_id: trace_id(each.item) for each in outcome.books.scored}
     for alert in outcome.announced:
         _tell_alert(alert, traces.get(alert.transaction_id))
     if outcome.unannounced is not None:

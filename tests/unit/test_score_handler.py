@@ -63,7 +63,7 @@ def test_poison_next_to_good_messages_is_quarantined_whole() -> None:
     bench = Bench()
     outcome = bench.score(an_envelope(*posted_in_a_row(2)), GARBAGE)
     assert set(bench.recorder.recorded) == {"t0", "t1"}
-    assert [(each.reason, each.body) for each in outcome.rejected] == [("unreadable", GARBAGE)]
+    assert [(each.reason, each.body) for each in outcome.books.rejected] == [("unreadable", GARBAGE)]
     assert outcome.poison == [0, 1]
 
 
@@ -91,26 +91,26 @@ def test_one_item_of_a_hundred_that_makes_a_rule_raise_is_quarantined_alone() ->
 
 def test_only_what_is_recorded_for_the_first_time_counts_as_new() -> None:
     bench, batch = Bench(), an_envelope(*posted_in_a_row(3))
-    assert amounts(bench.score(batch).new) == {"t0": 25, "t1": 25, "t2": 25}
+    assert amounts(bench.score(batch).books.new) == {"t0": 25, "t1": 25, "t2": 25}
     again = bench.score(batch)
-    assert amounts(again.new) == {}
-    assert len(again.scored) == 3
+    assert amounts(again.books.new) == {}
+    assert len(again.books.scored) == 3
 
 
 def test_of_an_id_that_comes_several_times_at_once_only_what_is_recorded_counts_as_new() -> None:
     bench = Bench()
     first, other = (a_posted_transaction(transaction_id="t", amount=amount) for amount in (25, 5000))
     outcome = bench.score(an_envelope(first, first, other), an_envelope(other))
-    assert amounts(outcome.new) == amounts(bench.recorder.recorded.values()) == {"t": 25}
-    assert len(outcome.new) == 1
+    assert amounts(outcome.books.new) == amounts(bench.recorder.recorded.values()) == {"t": 25}
+    assert len(outcome.books.new) == 1
 
 
 def test_an_id_conflict_is_told_apart_from_poison() -> None:
     bench = Bench()
     bench.score(an_envelope(a_posted_transaction(transaction_id="t1")))
     outcome = bench.score(an_envelope(a_posted_transaction(transaction_id="t1", amount="26.00")))
-    assert [(each.reason, each.transaction_id) for each in outcome.conflicts] == [("id_conflict", "t1")]
-    assert (list(outcome.new), outcome.poison) == ([], [0])
+    assert [(each.reason, each.transaction_id) for each in outcome.books.conflicts] == [("id_conflict", "t1")]
+    assert (list(outcome.books.new), outcome.poison) == ([], [0])
 
 
 def test_an_item_that_only_the_database_refuses_does_not_block_the_others() -> None:
@@ -124,7 +124,7 @@ def test_an_item_that_only_the_database_refuses_does_not_block_the_others() -> N
     outcome = bench.score(an_envelope(*posted_in_a_row(10)), GARBAGE)
     assert len(bench.recorder.recorded) == 9
     assert bench.rejections == {"t5": "unrecordable", None: "unreadable"}
-    assert {each.reason for each in outcome.rejected} == {"unrecordable", "unreadable"}
+    assert {each.reason for each in outcome.books.rejected} == {"unrecordable", "unreadable"}
 
 
 def test_the_same_id_with_other_content_is_a_conflict_and_the_first_stands() -> None:
@@ -156,7 +156,7 @@ def test_a_card_number_is_masked_in_quarantine() -> None:
 def test_a_message_larger_than_any_envelope_is_quarantined_in_part() -> None:
     bench = Bench()
     outcome = bench.score(b"x" * 1_000_000)
-    assert len(outcome.rejected[0].body) == 192 * 1024
+    assert len(outcome.books.rejected[0].body) == 192 * 1024
 
 
 def test_an_envelope_of_a_newer_version_is_left_alone() -> None:
@@ -204,7 +204,7 @@ def test_received_at_in_the_future_counts_as_now() -> None:
         late.encode(),
     )
     outcome = bench.score(message)
-    assert [each.item.received_at for each in outcome.scored] == [NOW]
+    assert [each.item.received_at for each in outcome.books.scored] == [NOW]
 
 
 @pytest.mark.parametrize("value", ['"\\ud800"', "NaN", "9" * 5_000, "[" * 90 + "]" * 90 + ', "y": NaN'])
