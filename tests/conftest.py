@@ -8,11 +8,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 
 from local.services import private_services
 from local.test import URL_VARIABLES, test_folder
+
+# Where a change is judged the same examples come every time; elsewhere new ones are tried.
+hypothesis.settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    hypothesis.settings.load_profile("ci")
 
 ROOT = Path(__file__).parents[1]
 
