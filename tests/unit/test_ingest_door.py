@@ -13,6 +13,8 @@ from shared.auth import ROUTES
 from shared.broker.memory import MemoryPublisher, MemoryQueue
 from shared.domain.decision import Reason, RiskLabel
 from shared.domain.errors import BrokerUnavailable
+from shared.problems import Kind
+from shared.telemetry.metrics import REFUSED
 from tests.builders import NOON, a_posted_transaction
 from tests.unit.ingest_door import a_door
 
@@ -373,3 +375,7 @@ def _references(node: Any) -> list[str]:
         own = [node["$ref"]] if "$ref" in node else []
         return own + [each for inner in node.values() for each in _references(inner)]
     return [each for inner in node for each in _references(inner)] if isinstance(node, list) else []
+
+
+def test_the_refusals_shown_from_the_start_are_reasons_that_the_door_gives() -> None:
+    assert set(REFUSED.starts_at) <= {kind.reason for kind in Kind} | {"card_data"}

@@ -15,7 +15,7 @@ from shared.domain.errors import NewerEnvelope, UnreadableEnvelope
 from shared.messages.envelope import MAX_ENVELOPE_BYTES, MAX_ITEMS, decode_envelope, encode_envelopes
 from shared.messages.json_size import surely_longer
 from shared.messages.transaction_errors import InvalidTransaction
-from shared.messages.transaction_in import Item, parse_json, parse_transaction
+from shared.messages.transaction_in import LONGEST_ON_ITS_WAY, Item, parse_json, parse_transaction
 from tests.builders import NOON, a_posted_transaction
 from tests.unit.test_card_data import CARDS
 
@@ -259,3 +259,18 @@ def test_a_time_of_receipt_in_the_future_is_taken_as_now() -> None:
     entry = {"transaction": a_posted_transaction(), "received_at": "2027-01-01T00:00:00Z"}
     [item], _ = decode_envelope(json.dumps({"v": 1, "items": [entry]}).encode(), now=NOON)
     assert item.received_at == NOON
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        (None, NOON),
+        (NOON - timedelta(hours=1), NOON - timedelta(hours=1)),
+        (NOON + timedelta(days=1), NOON),
+        (datetime(1, 1, 1, tzinfo=UTC), NOON - LONGEST_ON_ITS_WAY),
+    ],
+)
+def test_a_receipt_lies_neither_ahead_nor_longer_ago_than_a_queue_keeps(
+    said: datetime | None, kept: datetime
+) -> None:
+    assert parse_transaction(a_posted_transaction(), now=NOON, received_at=said).received_at == kept

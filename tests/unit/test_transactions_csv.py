@@ -65,8 +65,10 @@ def test_kaggles_columns_are_renamed_and_the_card_number_becomes_a_token(tmp_pat
 
 @pytest.mark.parametrize("text", [OWN, KAGGLE])
 def test_what_is_read_is_valid_at_the_door(tmp_path: Path, text: str) -> None:
-    for row in read_transactions(a_file(tmp_path, text)):
-        parse_transaction(row.posted, now=datetime.now(UTC))
+    rows = list(read_transactions(a_file(tmp_path, text)))
+    items = [parse_transaction(row.posted, now=datetime.now(UTC)) for row in rows]
+    assert items
+    assert [i.transaction.transaction_id for i in items] == [row.posted["transaction_id"] for row in rows]
 
 
 def test_gzip_is_known_by_its_first_bytes_and_the_limit_holds(tmp_path: Path) -> None:
