@@ -24,6 +24,9 @@ class EnvelopePublisher(Protocol):
     async def check(self) -> None:
         """Return where the broker can be reached and the queue exists; raises BrokerUnavailable."""
 
+    async def depth(self) -> int:
+        """How many messages wait in the queue, about; raises BrokerUnavailable within 5 s."""
+
     async def close(self) -> None:
         """Give the connection back; publishing afterwards opens a new one."""
 

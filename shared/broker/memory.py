@@ -37,6 +37,11 @@ class MemoryQueue:
         """What was rejected, oldest first."""
         return tuple(self._dead)
 
+    @property
+    def waiting(self) -> int:
+        """Messages not handed out."""
+        return len(self._waiting)
+
     def __len__(self) -> int:
         """Messages waiting or handed out and not settled."""
         return len(self._waiting) + len(self._in_flight)
@@ -94,6 +99,11 @@ class MemoryPublisher:
     async def check(self) -> None:
         """As EnvelopePublisher."""
         self._queue.check()
+
+    async def depth(self) -> int:
+        """As EnvelopePublisher."""
+        self._queue.check()
+        return self._queue.waiting
 
     async def close(self) -> None:
         """Nothing to give back."""

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from aio_pika import DeliveryMode, Message, connect
 from aio_pika.abc import AbstractChannel, AbstractConnection
@@ -15,6 +15,8 @@ from shared.domain.errors import BrokerUnavailable
 
 CONFIRM_TIMEOUT = timedelta(seconds=5)
 HEARTBEAT_SECONDS = 20
+
+T = TypeVar("T")
 
 
 def missing_queue(queue_name: str) -> BrokerUnavailable:
@@ -58,14 +60,19 @@ class RabbitMQPublisher:
 
     async def check(self) -> None:
         """As EnvelopePublisher."""
+        await self.depth()
 
-        async def look() -> None:
+    async def depth(self) -> int:
+        """As EnvelopePublisher; counts the messages that no consumer holds."""
+
+        async def look() -> int:
             await self._open_channel()
             assert self._connection is not None  # noqa: S101 - opened above
-            async with self._connection.channel() as channel:
-                await channel.declare_queue(self._queue_name, passive=True)
+            async with self._connection.channel() as channel:  # of its own: a missing queue closes it
+                queue = await channel.declare_queue(self._queue_name, passive=True)
+                return queue.declaration_result.message_count or 0
 
-        await self._bounded(look)
+        return await self._bounded(look)
 
     async def close(self) -> None:
         """As EnvelopePublisher."""
@@ -73,10 +80,10 @@ class RabbitMQPublisher:
         if self._abandoned:
             await asyncio.wait(self._abandoned, timeout=self._timeout)
 
-    async def _bounded(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async def _bounded(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Do `work` within the timeout, its errors told apart by what the caller can do about them."""
         try:
-            await within(self._timeout, work())
+            return await within(self._timeout, work())
         except (PublishError, ChannelNotFoundEntity) as error:
             raise missing_queue(self._queue_name) from error
         except DeliveryError as error:

@@ -95,6 +95,26 @@ async def test_a_message_put_back_is_handed_out_again(broker: Broker) -> None:
     assert again.message_id == "m-1"
 
 
+async def test_the_depth_is_what_waits(broker: Broker) -> None:
+    for number in range(3):
+        await broker.publisher.publish(ENVELOPE, message_id=f"m-{number}")
+    await _until_depth(broker, 3)
+
+    for _ in range(2):
+        message = await broker.receive()
+        assert message
+        await message.complete()
+
+    await _until_depth(broker, 1)
+
+
+async def _until_depth(broker: Broker, expected: int) -> None:
+    """Brokers count a moment later than they store."""
+    async with asyncio.timeout(10):
+        while await broker.publisher.depth() != expected:
+            await asyncio.sleep(0.05)
+
+
 async def test_a_rejected_message_is_a_dead_letter(broker: Broker) -> None:
     await broker.publisher.publish(ENVELOPE, message_id="m-1")
     message = await broker.receive()
@@ -150,6 +170,8 @@ async def test_a_broker_that_is_away_is_reported_and_found_again(broker: Broker)
         await broker.publisher.publish(b"while away", message_id="m-2")
     with pytest.raises(BrokerUnavailable):
         await broker.publisher.check()
+    with pytest.raises(BrokerUnavailable):
+        await broker.publisher.depth()
 
     await broker.bring_back()
     await broker.publisher.publish(b"after", message_id="m-3")
