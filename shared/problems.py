@@ -37,6 +37,7 @@ class Kind(Enum):
     RATE_LIMITED = (429, "Too many transactions of this account")
     UNEXPECTED = (500, "Unexpected error")
     QUEUE_FULL = (503, "Too many transactions are waiting")
+    BACKLOG = (503, "Too many transactions wait to be scored")
     UNCONFIRMED = (503, "The queue did not confirm")
     UNAVAILABLE = (503, "Not available at present")
 

@@ -56,6 +56,9 @@ class Settings(BaseSettings):
         ge=1_000,
         description="Transactions waiting to be published before 503; at least a full batch, 1000",
     )
+    queue_full_at: int = Field(
+        0, ge=0, description="Envelopes in the queue beyond which ingest answers 503 early; 0 = off"
+    )
     retry_budget_seconds: float = Field(180, ge=0, description="How long score waits for Redis or PostgreSQL")
     poison_window: int = Field(200, gt=0, description="Messages over which the share of poison is taken")
     poison_minimum: int = Field(50, gt=0, description="Messages before the share of poison counts")

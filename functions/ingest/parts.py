@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Protocol
 
+from functions.ingest.back_pressure import BackPressure
 from functions.ingest.batching import Batcher
 from functions.ingest.handler import Outcome, accept
 from shared.messages.transaction_in import Item
@@ -38,6 +39,7 @@ class Parts:
     publisher: EnvelopePublisher
     receipts: Receipts
     transactions: TransactionLookup
+    back_pressure: BackPressure
     clock: Callable[[], datetime] = _now
 
 
@@ -48,6 +50,7 @@ def assemble(
     publisher: EnvelopePublisher,
     transactions: TransactionLookup,
     publish_queue_size: int,
+    queue_full_at: int = 0,
     clock: Callable[[], datetime] = _now,
 ) -> Parts:
     """Parts around these ports."""
@@ -59,4 +62,4 @@ def assemble(
         queue=Availability("The queue"),
     )
     intake = Batcher[Item, Outcome](work, capacity=publish_queue_size)
-    return Parts(intake, publisher, receipts, transactions, clock)
+    return Parts(intake, publisher, receipts, transactions, BackPressure(publisher, queue_full_at), clock)

@@ -15,7 +15,15 @@ from functions.ingest.batching import QueueFull
 from functions.ingest.body import read_json_body, traceparent
 from functions.ingest.handler import Limited, Outcome, Verdict
 from functions.ingest.parts import Parts
-from functions.ingest.problems import conflict, invalid, posting_failed, queue_full, rate_limited, unconfirmed
+from functions.ingest.problems import (
+    backlog,
+    conflict,
+    invalid,
+    posting_failed,
+    queue_full,
+    rate_limited,
+    unconfirmed,
+)
 from shared.messages.transaction_errors import InvalidTransaction
 from shared.messages.transaction_in import (
     MAX_TRANSACTION_BYTES,
@@ -43,12 +51,19 @@ def posting_endpoints(parts: Callable[[], Parts]) -> tuple[Endpoint, Endpoint]:
     """Endpoints of POST /transactions and POST /transactions/batch."""
 
     async def post_transaction(request: Request) -> Response:
-        return await _or_problem(lambda: _post_transaction(request, parts()))
+        return await _or_problem(lambda: _post_transaction(request, _open(parts())))
 
     async def post_batch(request: Request) -> Response:
-        return await _or_problem(lambda: _post_batch(request, parts()))
+        return await _or_problem(lambda: _post_batch(request, _open(parts())))
 
     return post_transaction, post_batch
+
+
+def _open(parts: Parts) -> Parts:
+    """The parts, where the queue is not too deep; raises Refused before anything was read or counted."""
+    if parts.back_pressure.is_full():
+        raise Refused(backlog())
+    return parts
 
 
 async def _or_problem(respond: Callable[[], Awaitable[Response]]) -> Response:

@@ -38,6 +38,15 @@ def queue_full() -> Problem:
     )
 
 
+def backlog() -> Problem:
+    """503 of a queue that is deeper than it may be; nothing was queued."""
+    return Problem(
+        Kind.BACKLOG,
+        "Nothing was queued: scoring is behind. Send the same again after Retry-After seconds, and more slowly.",
+        retry_after=RETRY_LATER,
+    )
+
+
 def unconfirmed() -> Problem:
     """503 of a broker that did not confirm."""
     return Problem(

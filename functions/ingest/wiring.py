@@ -29,6 +29,7 @@ def wire(settings: Settings) -> Parts:
         publisher=publisher_for(settings),
         transactions=TransactionRecords(async_engine(settings.postgres_url)),
         publish_queue_size=settings.publish_queue_size,
+        queue_full_at=settings.queue_full_at,
     )
 
 

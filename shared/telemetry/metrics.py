@@ -6,7 +6,7 @@ from typing import Literal
 
 from opentelemetry import metrics
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
-from opentelemetry.metrics import Counter, Histogram
+from opentelemetry.metrics import Counter, Histogram, _Gauge
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.view import ExplicitBucketHistogramAggregation, View
 from opentelemetry.sdk.resources import Resource
@@ -15,13 +15,13 @@ from prometheus_client import REGISTRY, generate_latest
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric as Prometheus shows it: counters end in `_total`, histograms in `_seconds`.
+    """One metric as Prometheus shows it: counters end in `_total`, histograms in `_seconds`, gauges in their unit.
 
     `starts_at` are values of its only label that are shown as 0 from the start, so that a first event is a rise.
     """
 
     name: str
-    kind: Literal["counter", "histogram"]
+    kind: Literal["counter", "histogram", "gauge"]
     description: str
     labels: tuple[str, ...] = ()
     starts_at: tuple[str, ...] = ()
@@ -30,7 +30,8 @@ class Metric:
 INGESTED = Metric("transactions_ingested_total", "counter", "Transactions answered 202 or queued in a batch")
 REFUSED = Metric(
     "transactions_refused_total", "counter", "Transactions refused at the HTTP door", ("reason",),
-    ("card_data", "conflict", "too_large", "media_type", "invalid", "rate_limited", "queue_full", "unconfirmed"),
+    ("card_data", "conflict", "too_large", "media_type", "invalid", "rate_limited", "queue_full", "backlog",
+     "unconfirmed"),
 )  # fmt: skip
 PROCESSED = Metric(
     "transactions_processed_total", "counter", "Transactions scored and recorded", ("risk_label",),
@@ -51,6 +52,8 @@ RETRIES = Metric(
 LATE = Metric("history_late_total", "counter", "Transactions older than the account's kept history")
 UNLIMITED = Metric("rate_limit_unavailable_total", "counter", "Transactions admitted because Redis was away")
 NO_RECEIPT = Metric("receipts_unavailable_total", "counter", "Receipts not read or written because Redis was away")
+QUEUE_DEPTH = Metric("queue_depth_envelopes", "gauge", "Envelopes in the queue, as ingest last read it")
+QUEUE_DEPTH_UNKNOWN = Metric("queue_depth_unknown_total", "counter", "Failed readings of the queue's depth")
 DELIVERED = Metric("alert_frames_sent_total", "counter", "Alert frames sent to WebSocket clients")
 SLOW_CLIENTS = Metric("alert_clients_dropped_total", "counter", "WebSocket clients closed as too slow")
 SWEPT = Metric("alerts_swept_total", "counter", "Alerts announced by the sweeper")
@@ -58,7 +61,7 @@ ALERTS_RETRIES = Metric("alerts_retries_total", "counter", "Failed turns of aler
 
 METRICS = (
     INGESTED, REFUSED, PROCESSED, REJECTED, ALERTS_CREATED, PROCESSING, BATCH, RETRIES, LATE,
-    UNLIMITED, NO_RECEIPT, DELIVERED, SLOW_CLIENTS, SWEPT, ALERTS_RETRIES,
+    UNLIMITED, NO_RECEIPT, QUEUE_DEPTH, QUEUE_DEPTH_UNKNOWN, DELIVERED, SLOW_CLIENTS, SWEPT, ALERTS_RETRIES,
 )  # fmt: skip
 
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
@@ -86,6 +89,11 @@ def observe(metric: Metric, seconds: float, **labels: str) -> None:
     _histogram(metric).record(seconds, labels)
 
 
+def show(metric: Metric, value: float, **labels: str) -> None:
+    """Set a gauge."""
+    _gauge(metric).set(value, labels)
+
+
 def render() -> bytes:
     """What `/metrics` answers, in Prometheus' text format (`CONTENT_TYPE_LATEST`); unused metrics included."""
     shown = generate_latest(REGISTRY)
@@ -108,3 +116,8 @@ def _counter(metric: Metric) -> Counter:
 @cache
 def _histogram(metric: Metric) -> Histogram:
     return metrics.get_meter("fraudsense").create_histogram(metric.name, description=metric.description)
+
+
+@cache
+def _gauge(metric: Metric) -> _Gauge:
+    return metrics.get_meter("fraudsense").create_gauge(metric.name, description=metric.description)

@@ -1,5 +1,6 @@
 """function_app.py under the real Functions worker: indexed exactly, and answering what the host would send."""
 
+import asyncio
 import json
 import sys
 from collections.abc import Mapping
@@ -105,6 +106,23 @@ async def test_concurrent_first_posts_are_each_answered_202_and_queued(
 
     assert [(each.error, each.status) for each in outcome.answers[0]] == [(None, 202)] * 5
     assert sorted(queued) == [f"w-{n}" for n in range(5)]
+
+
+async def test_posts_to_a_queue_that_is_too_deep_are_refused(
+    environment: dict[str, str], services, queue_name: str
+) -> None:
+    post = http_request("POST", "/transactions", json.dumps(a_posted_transaction()).encode())
+    settings = environment | {"FRAUDSENSE_FUNCTIONS": "ingest", "FRAUDSENSE_QUEUE_FULL_AT": "1"}
+
+    async with rabbitmq_broker(services.rabbitmq, queue_name, "quorum", 100) as broker:
+        for number in range(3):
+            await broker.publisher.publish(b"{}", message_id=f"m-{number}")
+        while await broker.publisher.depth() < 3:
+            await asyncio.sleep(0.05)
+        reading_begins, while_it_lasts = [post], [http_request("GET", "/health")]
+        outcome = run_worker(settings, reading_begins, while_it_lasts, [post] * 3)
+
+    assert [[each.status for each in answers] for answers in outcome.answers] == [[202], [200], [503] * 3]
 
 
 def test_a_bad_post_is_answered_with_a_problem_document(environment: dict[str, str]) -> None:

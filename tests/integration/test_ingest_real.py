@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from itertools import count
 from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
@@ -125,6 +126,29 @@ async def test_a_stopped_broker_gives_503_and_unready_and_comes_back(settings, b
         back = await post(client)
     assert (away.status_code, unready.status_code, back.status_code) == (503, 503, 202)
     assert int(away.headers["retry-after"]) >= 1
+
+
+async def test_a_queue_that_is_too_deep_gives_503_until_it_is_drained(settings, broker) -> None:
+    async with ingest(settings | {"queue_full_at": 2}) as client:
+        queued = await status_until(client, 503)
+        refused = await counted(client, 'transactions_refused_total{reason="backlog"}')
+        ready = await client.get("/health/ready")
+        taken = await received(broker)
+        await status_until(client, 202)
+        assert "queue_depth_envelopes 0.0" in (await client.get("/metrics")).text
+    assert len(taken) == queued > 2
+    assert refused >= 1
+    assert ready.status_code == 200
+
+
+async def status_until(client: httpx.AsyncClient, status: int) -> int:
+    """Post until it is answered with `status`; returns how many came before."""
+    async with asyncio.timeout(15):
+        for number in count():
+            if (await post(client, transaction_id=f"{status}-{number}")).status_code == status:
+                return number
+            await asyncio.sleep(0.05)
+    raise AssertionError
 
 
 async def timed_post(client: httpx.AsyncClient, delay: float, transaction_id: str) -> tuple[int, float]:

@@ -80,6 +80,7 @@ async def a_door(
     *,
     per_minute: int = 0,
     publish_queue_size: int = 1_000,
+    queue_full_at: int = 0,
     publisher: Callable[[MemoryQueue], Any] = MemoryPublisher,
 ) -> AsyncIterator[Door]:
     """Ingest over in-memory ports."""
@@ -91,6 +92,7 @@ async def a_door(
         publisher=publisher(queue),
         transactions=books,
         publish_queue_size=publish_queue_size,
+        queue_full_at=queue_full_at,
         clock=lambda: NOON + timedelta(minutes=1),
     )
     transport = httpx.ASGITransport(create_app(lambda: parts), raise_app_exceptions=False)

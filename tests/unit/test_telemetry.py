@@ -57,6 +57,12 @@ def test_a_duration_shows_as_a_histogram_in_seconds() -> None:
     assert "transaction_processing_seconds_sum" in shown
 
 
+def test_a_gauge_shows_its_last_value() -> None:
+    shown = metrics_after("configure_metrics('ingest')\nshow(m.QUEUE_DEPTH, 7)\nshow(m.QUEUE_DEPTH, 3)")
+
+    assert "\nqueue_depth_envelopes 3.0\n" in shown
+
+
 def test_every_declared_metric_keeps_its_name() -> None:
     shown = metrics_after(
         "configure_metrics('ingest')\n"
