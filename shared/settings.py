@@ -66,7 +66,9 @@ class Settings(BaseSettings):
     poison_pause_seconds: float = Field(30, ge=0, description="How long score pauses at a time")
 
     sample_traffic: Literal["on", "off"] = Field("on", description="Whether `make run` streams sample traffic")
-    fault: str = Field("", description="Local build only: <step>:<kill|raise>[:n]")
+    fault: str = Field(
+        "", description="Local build only: <step>:<kill|raise>[:n], <gate|history|outbox>:off, or a list"
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least severe log level: DEBUG, INFO, WARNING or ERROR"
     )

@@ -1,9 +1,14 @@
-"""Faults on purpose, for tests of the local build: FRAUDSENSE_FAULT=<step>:<kill|raise>[:n]. Off by default."""
+"""Faults on purpose, for tests of the local build: FRAUDSENSE_FAULT, a comma-separated list. Off by default.
+
+`<step>:<kill|raise>[:n]` strikes at the n-th pass of a step; `gate:off`, `history:off` and `outbox:off` take a
+guarantee away (see sabotage.py).
+"""
 
 import os
 import re
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from itertools import count
 
@@ -21,14 +26,23 @@ class Step(StrEnum):
     MARK = "mark"
 
 
+class Guarantee(StrEnum):
+    """What keeps a repeated batch harmless, and can be switched off to show that the tests would notice."""
+
+    GATE = "gate"
+    HISTORY = "history"
+    OUTBOX = "outbox"
+
+
 Reach = Callable[[Step], None]
 """Called just before each step."""
 
-_FORM = re.compile(rf"({'|'.join(Step)}):(kill|raise)(?::([1-9]\d*))?")
+_STRIKE = re.compile(rf"({'|'.join(Step)}):(kill|raise)(?::([1-9]\d*))?")
+_SWITCH = re.compile(rf"({'|'.join(Guarantee)}):off")
 
 
 class FaultSettingInvalid(FraudSenseError):
-    """FRAUDSENSE_FAULT is not of the form <step>:<kill|raise>[:n]."""
+    """FRAUDSENSE_FAULT is not a list of <step>:<kill|raise>[:n] and <guarantee>:off."""
 
 
 class InjectedFault(Exception):
@@ -39,14 +53,29 @@ def no_fault(_: Step) -> None:
     """Go on."""
 
 
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """Where to strike, and which guarantees are off."""
+
+    reach: Reach = no_fault
+    off: frozenset[Guarantee] = frozenset()
+
+
+def faults(setting: str) -> Faults:
+    """The faults of the setting, none where it is empty; raises FaultSettingInvalid."""
+    words = setting.split(",") if setting else []
+    off = {word: Guarantee(match[1]) for word in words if (match := _SWITCH.fullmatch(word))}
+    strikes = [fault(word) for word in words if word not in off]
+    return Faults(_each(strikes) if strikes else no_fault, frozenset(off.values()))
+
+
 def fault(setting: str) -> Reach:
     """Strike at the n-th pass of a step, once; raises FaultSettingInvalid."""
-    if not setting:
-        return no_fault
-    match = _FORM.fullmatch(setting)
+    match = _STRIKE.fullmatch(setting)
     if match is None:
         raise FaultSettingInvalid(
-            f"FRAUDSENSE_FAULT='{setting}' is not <step>:<kill|raise>[:n] with a step of: {', '.join(Step)}."
+            f"FRAUDSENSE_FAULT: '{setting}' is neither <step>:<kill|raise>[:n] with a step of {', '.join(Step)}, "
+            f"nor <guarantee>:off with one of {', '.join(Guarantee)}."
         )
     step, deed, n = match.groups()
     passes = count(1)
@@ -54,6 +83,14 @@ def fault(setting: str) -> Reach:
     def reach(reached: Step) -> None:
         if reached == step and next(passes) == int(n or 1):
             _DEEDS[deed]()
+
+    return reach
+
+
+def _each(strikes: Sequence[Reach]) -> Reach:
+    def reach(reached: Step) -> None:
+        for strike in strikes:
+            strike(reached)
 
     return reach
 

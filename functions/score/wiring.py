@@ -6,11 +6,12 @@ from functools import partial
 from threading import Lock
 from typing import TypeVar
 
-from functions.score.fault import fault
+from functions.score.fault import faults
 from functions.score.health import Health
 from functions.score.invocation import Parts
 from functions.score.poison import PoisonLimits
 from functions.score.put_back import PutBack, keep_locked, republish_with
+from functions.score.sabotage import sabotaged
 from ml.forest import load_scorer
 from shared.broker.selection import publisher_for
 from shared.database.recorder import PostgresRecorder
@@ -31,9 +32,10 @@ def scorer_for(settings: Settings) -> Scorer:
 def wire(settings: Settings, scorer: Scorer) -> Parts:
     """Score as the settings say."""
     configure_metrics("score")
+    planned = faults(settings.fault)
     redis = connect(settings.redis_url)
     history, recorder = RedisHistory(redis), PostgresRecorder(settings.postgres_url)
-    return Parts(
+    parts = Parts(
         history=history,
         scorer=scorer,
         recorder=recorder,
@@ -43,8 +45,9 @@ def wire(settings: Settings, scorer: Scorer) -> Parts:
         retry_budget=timedelta(seconds=settings.retry_budget_seconds),
         poison_limits=PoisonLimits(settings.poison_window, settings.poison_minimum, settings.poison_share),
         poison_pause=timedelta(seconds=settings.poison_pause_seconds),
-        reach=fault(settings.fault),
+        reach=planned.reach,
     )
+    return sabotaged(parts, planned.off, settings.postgres_url)
 
 
 def once(make: Callable[[], T]) -> Callable[[], T]:
