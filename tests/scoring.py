@@ -70,7 +70,7 @@ class Bench:
         )
 
     def invocations(self, put_back: PutBack | None = None, limits: PoisonLimits | None = None) -> Invocations:
-        """The function behind the trigger, its sleeps only noted."""
+        """The function behind the trigger; its clock moves by sleeping only."""
         return Invocations(self.parts(put_back, limits))
 
     def parts(self, put_back: PutBack | None = None, limits: PoisonLimits | None = None) -> Parts:
@@ -80,13 +80,14 @@ class Bench:
             scorer=self.scorer,
             recorder=self.recorder,
             announcer=self.announcer,
-            put_back=put_back or self._note_put_back,
+            put_back=put_back or PutBack(newer=self._note_put_back, outage=self._note_put_back),
             health=Health({}),
             retry_budget=timedelta(0),
             poison_limits=limits or PoisonLimits(),
             poison_pause=timedelta(seconds=30),
             now=lambda: NOW,
             sleep=self.slept.append,
+            clock=lambda: sum(self.slept),
         )
 
     @property

@@ -1,7 +1,16 @@
 """The share of poison among the last messages, and whether score should pause: a pure value."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+
+
+class Standing(Enum):
+    """FLOWING: ready. PAUSING: a pause is due. TRIAL: after a pause, and not ready, until so many were tried."""
+
+    FLOWING = auto()
+    PAUSING = auto()
+    TRIAL = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,30 +24,30 @@ class PoisonLimits:
 
 @dataclass(frozen=True, slots=True)
 class PoisonWatch:
-    """The poison of the last messages (0 none, 1 all of its items, per message), and whether that means a pause.
+    """The poison of the last messages (0 none, 1 all of its items, per message), and what that means.
 
-    A pause ends with the first batch that is no poison beyond the limit; what came before is forgotten then.
+    After a pause `minimum` messages are tried, which alone decide whether it flows again or pauses once more:
+    were only one tried, a thousand pieces of rubbish would hold up what stands behind them for hours.
     """
 
     limits: PoisonLimits = PoisonLimits()
     recent: tuple[float, ...] = ()
-    paused: bool = False
+    standing: Standing = Standing.FLOWING
 
     def after(self, poison: Sequence[float]) -> "PoisonWatch":
         """The watch after further messages."""
-        if not poison:
-            return self
-        if self.paused and _mean(poison) <= self.limits.share:
-            return PoisonWatch(self.limits, tuple(poison)[-self.limits.window :])
         recent = (*self.recent, *poison)[-self.limits.window :]
-        beyond = len(recent) >= self.limits.minimum and _mean(recent) > self.limits.share
-        return PoisonWatch(self.limits, recent, self.paused or beyond)
+        watch = replace(self, recent=recent)
+        if self.standing is Standing.PAUSING or len(recent) < self.limits.minimum:
+            return watch
+        beyond = watch.share > self.limits.share
+        return replace(watch, standing=Standing.PAUSING if beyond else Standing.FLOWING)
+
+    def after_pause(self) -> "PoisonWatch":
+        """The watch once a pause is over; without one that was due it stays as it is."""
+        return PoisonWatch(self.limits, (), Standing.TRIAL) if self.standing is Standing.PAUSING else self
 
     @property
     def share(self) -> float:
         """The share of poison in the window, 0 to 1."""
-        return _mean(self.recent) if self.recent else 0.0
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
+        return sum(self.recent) / len(self.recent) if self.recent else 0.0

@@ -64,6 +64,5 @@ def once(make: Callable[[], T]) -> Callable[[], T]:
 
 
 def _put_back(settings: Settings) -> PutBack:
-    if settings.broker == "servicebus":
-        return keep_locked
-    return republish_with(partial(publisher_for, settings))
+    republish = republish_with(partial(publisher_for, settings))
+    return PutBack(newer=republish, outage=keep_locked if settings.broker == "servicebus" else republish)

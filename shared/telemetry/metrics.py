@@ -49,6 +49,8 @@ BATCH = Metric("score_batch_seconds", "histogram", "One batch through all six st
 RETRIES = Metric(
     "score_retries_total", "counter", "Waits for a service that was away", ("service",), ("redis", "postgres")
 )
+POISON_PAUSES = Metric("score_poison_pauses_total", "counter", "Pauses of score for too large a share of poison")
+PUT_BACK = Metric("envelopes_put_back_total", "counter", "Messages that score gave back to the queue")
 LATE = Metric("history_late_total", "counter", "Transactions older than the account's kept history")
 UNLIMITED = Metric("rate_limit_unavailable_total", "counter", "Transactions admitted because Redis was away")
 NO_RECEIPT = Metric("receipts_unavailable_total", "counter", "Receipts not read or written because Redis was away")
@@ -60,8 +62,8 @@ SWEPT = Metric("alerts_swept_total", "counter", "Alerts announced by the sweeper
 ALERTS_RETRIES = Metric("alerts_retries_total", "counter", "Failed turns of alerts' background tasks", ("task",))
 
 METRICS = (
-    INGESTED, REFUSED, PROCESSED, REJECTED, ALERTS_CREATED, PROCESSING, BATCH, RETRIES, LATE,
-    UNLIMITED, NO_RECEIPT, QUEUE_DEPTH, QUEUE_DEPTH_UNKNOWN, DELIVERED, SLOW_CLIENTS, SWEPT, ALERTS_RETRIES,
+    INGESTED, REFUSED, PROCESSED, REJECTED, ALERTS_CREATED, PROCESSING, BATCH, RETRIES, POISON_PAUSES,
+    PUT_BACK, LATE, UNLIMITED, NO_RECEIPT, QUEUE_DEPTH, QUEUE_DEPTH_UNKNOWN, DELIVERED, SLOW_CLIENTS, SWEPT, ALERTS_RETRIES,
 )  # fmt: skip
 
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)

@@ -9,56 +9,16 @@ from datetime import timedelta
 import pytest
 
 from functions.score.fault import FaultSettingInvalid, InjectedFault, Step, fault
-from functions.score.invocation import Invocations
 from functions.score.isolation import isolate
 from functions.score.patience import LONGEST_WAIT, Patience, next_wait
-from functions.score.poison import PoisonLimits, PoisonWatch
-from functions.score.put_back import keep_locked, republish_with
+from functions.score.poison import PoisonLimits
+from functions.score.put_back import PutBack, keep_locked, republish_with
 from shared.broker.memory import MemoryPublisher, MemoryQueue
 from shared.domain.errors import BrokerUnavailable, DatabaseUnavailable, HistoryUnavailable, NewerEnvelope
 from tests.scoring import Bench, an_envelope, posted_in_a_row
 
 GARBAGE = b"garbage"
 LIMITS = PoisonLimits(window=6, minimum=4, share=0.5)
-
-
-@pytest.mark.parametrize(
-    ("poison", "paused"),
-    [
-        ([], False),
-        ([1, 1, 1], False),
-        ([1, 1, 1, 1], True),
-        ([0, 0, 1, 1], False),
-        ([0, 1, 1, 1], True),
-        ([0.6, 0.6, 0.6, 0.6], True),
-        ([0, 0, 0, 0, 0, 0, 1, 1, 1], False),
-        ([0, 0, 0, 0, 0, 0, 1, 1, 1, 1], True),
-        ([1, 1, 1, 1, 1], True),
-        ([1, 1, 1, 1, 0.5], False),
-        ([1, 1, 1, 1, 0, 1, 1], False),
-        ([1, 1, 1, 1, 0, 1, 1, 1], True),
-    ],
-)
-def test_the_share_of_poison_decides_about_a_pause(poison: list[float], paused: bool) -> None:
-    watch = PoisonWatch(LIMITS)
-    for each in poison:
-        watch = watch.after([each])
-    assert watch.paused is paused
-
-
-def test_while_most_is_poison_score_pauses_before_each_batch_and_is_not_ready() -> None:
-    bench = Bench()
-    parts = bench.parts(limits=LIMITS)
-    invocations = Invocations(parts)
-    for _ in range(6):
-        invocations.run([GARBAGE])
-    assert bench.slept == [30, 30]
-    assert "Paused" in str(parts.health.problem())
-    invocations.run([an_envelope()])
-    assert bench.slept == [30, 30, 30]
-    assert parts.health.problem() is None
-    invocations.run([an_envelope()])
-    assert len(bench.slept) == 3
 
 
 def test_one_large_good_envelope_does_not_hide_that_the_other_messages_are_poison() -> None:
@@ -95,15 +55,6 @@ def test_an_outage_is_logged_once_however_many_invocations_it_lasts(caplog: pyte
     assert events == ["service_away", "service_back"]
 
 
-def test_a_newer_envelope_goes_back_after_a_pause_and_the_others_are_scored() -> None:
-    bench = Bench()
-    newer = an_envelope(v=2)
-    bench.invocations().run([newer, an_envelope()])
-    assert bench.put_back == [([newer], "NewerEnvelope")]
-    assert bench.slept == [5]
-    assert len(bench.recorder.recorded) == 1
-
-
 def test_republishing_puts_confirmed_copies_on_the_queue() -> None:
     queue = MemoryQueue()
     republish_with(lambda: MemoryPublisher(queue))([b"one", b"two"], HistoryUnavailable())
@@ -117,7 +68,9 @@ def test_an_unconfirmed_copy_is_raised_so_that_the_host_keeps_the_message() -> N
     bench = Bench()
     bench.history.away = True
     with pytest.raises(BrokerUnavailable):
-        bench.invocations(republish_with(lambda: MemoryPublisher(queue))).run([an_envelope()])
+        bench.invocations(PutBack(keep_locked, republish_with(lambda: MemoryPublisher(queue)))).run(
+            [an_envelope()]
+        )
 
 
 def test_service_bus_keeps_the_messages_when_the_reason_is_raised() -> None:
