@@ -20,7 +20,7 @@ from shared.settings import GROUPS, Settings, load_settings
 from shared.telemetry.logs import Event, configure_logs, log
 
 ROOT = Path(__file__).parents[1]
-GRACE = timedelta(seconds=30)
+GRACE = timedelta(seconds=25)
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +84,11 @@ def run_rabbitmq(function: Registered, host: Host) -> None:
         int(host.host_json["extensions"]["rabbitMQ"]["prefetchCount"]),
         lambda body: function.call(**{name: body}),
     )
-    asyncio.run(_until_stopped(trigger.run))
+    asyncio.run(_until_stopped(trigger.run, getattr(function.call, "stop", _nothing)))
+
+
+def _nothing() -> None:
+    """What a function without `stop()` is asked."""
 
 
 def refuse_service_bus(_function: Registered, _host: Host) -> None:
@@ -173,11 +177,16 @@ def _app_setting(host: Host, name: str) -> str:
     return value
 
 
-async def _until_stopped(run: Callable[[asyncio.Event], Any]) -> None:
-    """Run until SIGTERM or SIGINT; then what is in hand has GRACE to finish."""
+async def _until_stopped(run: Callable[[asyncio.Event], Any], stop_function: Callable[[], None]) -> None:
+    """Run until SIGTERM or SIGINT; then the function is asked to stop, and what is in hand has GRACE to finish."""
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def begin_to_stop() -> None:
+        stop.set()
+        stop_function()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, begin_to_stop)
     running = asyncio.ensure_future(run(stop))
     await asyncio.wait({running, asyncio.ensure_future(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
     done, _ = await asyncio.wait({running}, timeout=GRACE.total_seconds())

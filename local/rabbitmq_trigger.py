@@ -68,7 +68,10 @@ class RabbitMQTrigger:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="function")
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Consume until `stop`, then settle the message in hand and return."""
+        """Consume until `stop`, then settle the message in hand and return.
+
+        Where the function fails once it was asked to stop, nothing is settled: the queue has the message again.
+        """
         while not stop.is_set():
             try:
                 await self._consume(stop)
@@ -88,7 +91,7 @@ class RabbitMQTrigger:
             stopping.add_done_callback(lambda _: inbox.put_nowait(None))
             try:
                 while (message := await inbox.get()) and not stop.is_set() and not channel.is_closed:
-                    await self._handle(message, channel)
+                    await self._handle(message, channel, stop)
             finally:
                 stopping.cancel()
 
@@ -106,10 +109,15 @@ class RabbitMQTrigger:
             self._away = False
         return inbox
 
-    async def _handle(self, message: AbstractIncomingMessage, channel: AbstractChannel) -> None:
+    async def _handle(
+        self, message: AbstractIncomingMessage, channel: AbstractChannel, stop: asyncio.Event
+    ) -> None:
         running = asyncio.get_running_loop().run_in_executor(self._thread, self._invoke, message.body)
         await asyncio.wait({running})
         error = running.exception()
+        if error is not None and stop.is_set():
+            log(logger, logging.WARNING, Event.ENVELOPE_PUT_BACK, str(error))
+            return
         if error is not None:
             logger.error("The function failed.", exc_info=error, extra={"event": Event.UNEXPECTED_ERROR})
         match settlement(succeeded=error is None, requeue_count=_requeue_count(message)):

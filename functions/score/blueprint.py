@@ -12,6 +12,7 @@ import azure.functions as func
 
 from functions.score.invocation import Invocations
 from functions.score.status import StatusPortTaken, StatusServer, serve_status
+from functions.score.stopping import Stop
 from functions.score.wiring import once, scorer_for, wire
 from shared.domain.errors import FraudSenseError
 from shared.settings import Settings
@@ -29,23 +30,28 @@ class NoQueue(FraudSenseError):
 
 
 def blueprint(settings: Settings) -> func.Blueprint:
-    """The function `score`; its attribute `start_status()` starts health and metrics before the first message.
+    """The function `score`.
+
+    Its attribute `start_status()` starts health and metrics before the first message; `stop()` makes a batch that
+    waits, for a service or for poison to end, raise Stopping at once.
 
     Raises ModelInvalid where there is no valid model, and NoQueue.
     """
     if settings.broker not in _TRIGGERS:
         raise NoQueue
-    run, start_status = _invocations(settings)
+    stop = Stop()
+    run, start_status = _invocations(settings, stop)
     group = func.Blueprint()  # type: ignore[no-untyped-call]
     score, trigger = _TRIGGERS[settings.broker](group, settings, run)
     score.start_status = start_status  # type: ignore[attr-defined]
+    score.stop = stop.ask  # type: ignore[attr-defined]
     group.function_name("score")(trigger(score))
     return group
 
 
-def _invocations(settings: Settings) -> tuple[Run, Callable[[], StatusServer]]:
+def _invocations(settings: Settings, stop: Stop) -> tuple[Run, Callable[[], StatusServer]]:
     scorer = scorer_for(settings)
-    parts = once(lambda: wire(settings, scorer))
+    parts = once(lambda: wire(settings, scorer, stop.sleep))
     invocations = once(lambda: Invocations(parts()))
     start_status = once(lambda: serve_status(parts().health, settings.score_host, settings.score_port))
     started = once(lambda: _start_or_tell(start_status))

@@ -50,26 +50,30 @@ class Patience:
         self._jitter = jitter
 
     def wait_for(self, service: str, call: Callable[[], T]) -> T:
-        """The call's result, tried again while its service is away.
+        """The call's result, tried again while a service it needs is away: `service`, or another for some calls.
 
         Raises HistoryUnavailable or DatabaseUnavailable once the budget is used up; other errors at once.
         """
-        availability = self._services.setdefault(service, Availability(service))
-        failures = 0
+        needed, failures = {service}, 0
         while True:
             try:
                 result = call()
             except (HistoryUnavailable, DatabaseUnavailable) as error:
                 failures += 1
-                availability.failed(error)
+                needed.add(failed := "postgres" if isinstance(error, DatabaseUnavailable) else "redis")
+                self._availability(failed).failed(error)
                 wait = next_wait(failures, left=self._left(), jitter=self._jitter())
                 if wait is None:
                     raise
-                metrics.count(metrics.RETRIES, service=service)
+                metrics.count(metrics.RETRIES, service=failed)
                 self._sleep(wait.total_seconds())
             else:
-                availability.answered()
+                for each in needed:
+                    self._availability(each).answered()
                 return result
+
+    def _availability(self, service: str) -> Availability:
+        return self._services.setdefault(service, Availability(service))
 
     def _left(self) -> timedelta:
         return timedelta(seconds=self._deadline - self._clock())

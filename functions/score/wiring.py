@@ -1,5 +1,6 @@
 """Score's wiring: settings to real adapters; nothing connects before it is needed."""
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
@@ -29,8 +30,8 @@ def scorer_for(settings: Settings) -> Scorer:
     return load_scorer(settings.model_dir)
 
 
-def wire(settings: Settings, scorer: Scorer) -> Parts:
-    """Score as the settings say."""
+def wire(settings: Settings, scorer: Scorer, sleep: Callable[[float], object] = time.sleep) -> Parts:
+    """Score as the settings say; its invocations wait by `sleep`."""
     configure_metrics("score")
     planned = faults(settings.fault)
     redis = connect(settings.redis_url)
@@ -46,6 +47,7 @@ def wire(settings: Settings, scorer: Scorer) -> Parts:
         poison_limits=PoisonLimits(settings.poison_window, settings.poison_minimum, settings.poison_share),
         poison_pause=timedelta(seconds=settings.poison_pause_seconds),
         reach=planned.reach,
+        sleep=sleep,
     )
     return sabotaged(parts, planned.off, settings.postgres_url)
 
