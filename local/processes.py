@@ -51,15 +51,17 @@ def send(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
 def sweep(mark: str, home: Path | None) -> None:
     """Kill every process that bears the mark, and PostgreSQL's processes that work inside `home`."""
     deadline = time.monotonic() + 10
-    while (found := list(_belonging(mark, home))) and time.monotonic() < deadline:
-        for pid in found:
-            _kill(pid)
+    while send_to_all(mark, home, signal.SIGKILL) and time.monotonic() < deadline:
         time.sleep(0.02)
 
 
-def _kill(pid: int) -> None:
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
+def send_to_all(mark: str, home: Path | None, number: signal.Signals) -> int:
+    """Send a signal to all that `sweep` would kill; how many there were."""
+    found = list(_belonging(mark, home))
+    for pid in found:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+    return len(found)
 
 
 def _belonging(mark: str, home: Path | None) -> Iterator[int]:

@@ -49,6 +49,8 @@ class _Running:
     deaths: int = 0
     was_ready: bool = False
     restart_at: float | None = None
+    held: bool = False
+    once: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -96,8 +98,36 @@ class Supervisor:
     def watch(self, changed: Callable[[], None]) -> None:
         """Restart what dies until stopping is asked for; `changed` is called after each restart."""
         while not self.stopping.wait(TICK):
-            if self._tend():
+            if self.tend():
                 changed()
+
+    def tend(self) -> bool:
+        """Look after each part once, without waiting; whether one was started again."""
+        return sum(self._tend_one(one, time.monotonic()) for one in self._all()) > 0
+
+    def hold(self, name: str, number: signal.Signals | None = None) -> None:
+        """Stop a part by this signal (default: its own) and keep it down, without waiting for its end."""
+        one = self._named(name)
+        one.held = True
+        processes.send(one.process, number or one.part.stop_signal)
+
+    def release(self, name: str, once: Mapping[str, str] | None = None) -> None:
+        """Let `tend` start a held part again, for one life with the variables `once` added to its environment."""
+        one = self._named(name)
+        one.held, one.once = False, once or {}
+
+    def send(self, name: str, number: signal.Signals) -> None:
+        """Send a signal to every process of a part, such as SIGSTOP, after which it hangs until SIGCONT."""
+        one = self._named(name)
+        processes.send_to_all(self._mark(one.part), self._home(one.part), number)
+
+    def is_down(self, name: str) -> bool:
+        """Whether the part's process has ended and is not started again yet."""
+        return self._named(name).process.poll() is not None
+
+    def unready(self) -> list[str]:
+        """The parts that do not answer as ready now."""
+        return [one.part.name for one in self._all() if one.process.poll() is not None or not one.part.ready()]
 
     def pids(self) -> dict[str, int]:
         """The process id of each part."""
@@ -116,11 +146,14 @@ class Supervisor:
     def _all(self) -> list[_Running]:
         return [one for stage in self._stages for one in stage]
 
-    def _spawn(self, part: Part) -> subprocess.Popen[bytes]:
+    def _named(self, name: str) -> _Running:
+        return next(one for one in self._all() if one.part.name == name)
+
+    def _spawn(self, part: Part, once: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
         return processes.spawn(
             part.command,
             mark=self._mark(part),
-            environment=part.environment,
+            environment={**part.environment, **(once or {})},
             cwd=part.cwd,
             log=self.folder.log(part.name),
             privileges=part.privileges,
@@ -137,22 +170,19 @@ class Supervisor:
     def _tick(self) -> None:
         if self.stopping.wait(TICK):
             raise Stopped
-        self._tend()
+        self.tend()
 
     def _is_ready(self, one: _Running) -> bool:
         one.was_ready = one.was_ready or (one.restart_at is None and one.part.ready())
         return one.was_ready
 
-    def _tend(self) -> bool:
-        """Look after each part once; whether one was started again."""
-        return sum(self._tend_one(one, time.monotonic()) for one in self._all()) > 0
-
     def _tend_one(self, one: _Running, now: float) -> bool:
         if one.restart_at is None and one.process.poll() is not None:
             self._note_death(one, now)
-        if one.restart_at is None or now < one.restart_at:
+        if one.restart_at is None or one.held or now < one.restart_at:
             return False
-        one.process, one.started, one.restart_at = self._spawn(one.part), now, None
+        one.process, one.started, one.restart_at = self._spawn(one.part, one.once), now, None
+        one.once = {}
         return True
 
     def _note_death(self, one: _Running, now: float) -> None:
@@ -161,10 +191,13 @@ class Supervisor:
         name, code = one.part.name, one.process.returncode
         if not one.was_ready and one.deaths >= DEATHS_AT_START:
             raise PartFailed(self._obituary(name, f"ended {one.deaths} times in a row (exit code {code})"))
-        self.tell(f"{name} ended (exit code {code}): starting it again")
-        cwd = one.part.cwd
-        processes.sweep(self._mark(one.part), cwd if cwd.is_relative_to(self.folder.path) else None)
+        self.tell(f"{name} ended (exit code {code}): {'kept down' if one.held else 'starting it again'}")
+        processes.sweep(self._mark(one.part), self._home(one.part))
         one.restart_at = now + RESTART_DELAYS[min(one.deaths, len(RESTART_DELAYS)) - 1]
+
+    def _home(self, part: Part) -> Path | None:
+        """The part's own folder, where PostgreSQL's processes are known by it."""
+        return part.cwd if part.cwd.is_relative_to(self.folder.path) else None
 
     def _obituary(self, name: str, what: str) -> str:
         log = self.folder.log(name)

@@ -142,3 +142,42 @@ def test_the_log_of_the_run_before_is_kept_beside(tmp_path: Path) -> None:
         supervisor.run_job("migrate", ("echo", words), dict(os.environ))
     assert (tmp_path / "logs" / "migrate.log").read_text() == "second\n"
     assert (tmp_path / "logs" / "migrate.log.1").read_text() == "first\n"
+
+
+def test_a_held_part_stays_down_until_it_is_released(watched: Supervisor, told: list[str]) -> None:
+    watched.start(a_part("redis"))
+    watched.wait_ready()
+    first = watched.pids()["redis"]
+    watched.hold("redis")
+    assert eventually(lambda: watched.is_down("redis") and told)
+    assert told == ["redis ended (exit code -15): kept down"]
+    assert watched.unready() == ["redis"]
+    watched.release("redis")
+    assert eventually(lambda: watched.pids()["redis"] != first and not watched.unready())
+
+
+def test_a_released_part_has_what_it_is_told_for_one_life(watched: Supervisor, tmp_path: Path) -> None:
+    lives = tmp_path / "lives"
+    lives.touch()
+    watched.start(a_part(script=f'echo "[$FAULT]" >> {lives}; sleep 64'))
+    assert eventually(lambda: lives.read_text() == "[]\n")
+    watched.hold("part")
+    assert eventually(lambda: watched.is_down("part"))
+    watched.release("part", {"FAULT": "record:kill"})
+    assert eventually(lambda: lives.read_text() == "[]\n[record:kill]\n")
+    os.kill(watched.pids()["part"], signal.SIGKILL)
+    assert eventually(lambda: lives.read_text() == "[]\n[record:kill]\n[]\n")
+
+
+def test_a_part_hangs_with_all_its_processes_until_it_may_go_on(supervisor: Supervisor, tmp_path: Path) -> None:
+    supervisor.start(a_part(script=f"sleep 65 & echo $! > {tmp_path}/child; wait"))
+    child = int(eventually(lambda: (tmp_path / "child").exists() and (tmp_path / "child").read_text().strip()))
+    pids = [supervisor.pids()["part"], child]
+    for number, state in ((signal.SIGSTOP, "T"), (signal.SIGCONT, "S")):
+        supervisor.send("part", number)
+        assert eventually(lambda state=state: [state_of(pid) for pid in pids] == [state] * 2)
+
+
+def state_of(pid: int) -> str:
+    """One letter: T is stopped, S sleeps."""
+    return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
