@@ -1,9 +1,19 @@
 """How every connection to PostgreSQL is opened, and which of its errors mean that the server is away."""
 
-from typing import Any
+from datetime import timedelta
+from math import inf
+from time import monotonic
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg import errors
+from psycopg.abc import PQGen
+from psycopg.rows import TupleRow
+
+T = TypeVar("T")
+
+LONGEST_USE = timedelta(seconds=20)
+"""Longer than the server's own limit for a statement, so that a server that is only slow says so itself."""
 
 CONNECTION_SETTINGS: dict[str, Any] = {
     "connect_timeout": 3,
@@ -16,6 +26,45 @@ CONNECTION_SETTINGS: dict[str, Any] = {
 }
 
 
+class NoAnswer(psycopg.OperationalError):
+    """PostgreSQL did not answer in time."""
+
+
+class BoundedConnection(psycopg.Connection[TupleRow]):
+    """A connection whose caller never waits beyond `answer_by` (of `time.monotonic()`), whatever holds it up.
+
+    A server that hangs sends no error, and the kernel goes on acknowledging what it is sent. Past that time the
+    connection is closed and each call raises NoAnswer.
+    """
+
+    answer_by: float = inf
+
+    def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
+        """As the base class, which comes here for every answer that it waits for."""
+        if (left := self.answer_by - monotonic()) > 0:
+            try:
+                return super().wait(gen, interval, left if timeout is None else min(left, timeout))
+            except psycopg.OperationalError:
+                if monotonic() < self.answer_by:
+                    raise
+        self.close()
+        raise NoAnswer("It did not answer in time.")
+
+
+def open_connection(url: str, *, within: timedelta = LONGEST_USE, prepares: bool = True) -> BoundedConnection:
+    """A connection in autocommit that is to be used up within so long; raises psycopg.Error.
+
+    Set its `answer_by` anew for each further use.
+    """
+    answer_by = monotonic() + within.total_seconds()
+    threshold = 5 if prepares else None
+    connection = BoundedConnection.connect(
+        url, autocommit=True, prepare_threshold=threshold, **CONNECTION_SETTINGS
+    )
+    connection.answer_by = answer_by
+    return connection
+
+
 def is_unavailability(error: BaseException | None) -> bool:
     """Whether trying again later may help: connection lost, server starting or stopping, lock conflicts.
 
@@ -24,7 +73,13 @@ def is_unavailability(error: BaseException | None) -> bool:
     if isinstance(error, errors.ProgramLimitExceeded | errors.StatementTooComplex):
         return False
     passing = psycopg.OperationalError | psycopg.InterfaceError | errors.ReadOnlySqlTransaction
-    return isinstance(error, passing | errors.IdleInTransactionSessionTimeout) or is_outdated_plan(error)
+    timed_out = errors.IdleInTransactionSessionTimeout
+    return isinstance(error, passing | timed_out) or is_outdated_plan(error) or is_foreign_session(error)
+
+
+def is_foreign_session(error: BaseException | None) -> bool:
+    """Whether prepared statements are not where this connection left them: a pooler gave it another session."""
+    return isinstance(error, errors.InvalidSqlStatementName | errors.DuplicatePreparedStatement)
 
 
 def is_outdated_plan(error: BaseException | None) -> bool:

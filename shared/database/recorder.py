@@ -5,15 +5,23 @@ SQLAlchemy is not imported here: it would double the scorer's start-up time.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import Lock
+from time import monotonic
 
 import psycopg
 from psycopg import errors
 from psycopg.rows import dict_row
 
 from shared.database import statements
-from shared.database.connection import CONNECTION_SETTINGS, is_unavailability, missing_setup
+from shared.database.connection import (
+    LONGEST_USE,
+    BoundedConnection,
+    is_foreign_session,
+    is_unavailability,
+    missing_setup,
+    open_connection,
+)
 from shared.database.partitions import Month, make_partitions, month_of
 from shared.database.rows import ALERT, CONTENT, DECISION, REJECTION, TRANSACTION, Columns, T, alert_from, arrays
 from shared.domain.alert import Alert
@@ -22,24 +30,30 @@ from shared.domain.decision import RejectedMessage, ScoredTransaction
 from shared.domain.errors import DatabaseUnavailable
 from shared.ports import Recorded
 
+ANNOUNCING = timedelta(seconds=3)
+"""The sweeper announces what takes longer; no batch waits for it."""
+CHECKING = timedelta(seconds=3)
+
 
 class PostgresRecorder:
     """Implements `ports.DecisionRecorder` on one connection, opened when first needed and again after a loss.
 
-    Safe to share between threads, which take turns.
+    No call takes longer than `longest_use`. Safe to share between threads, which take turns.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, longest_use: timedelta = LONGEST_USE) -> None:
         self._url = url
+        self._longest_use = longest_use
         self._turn = Lock()
-        self._connection: psycopg.Connection | None = None
+        self._connection: BoundedConnection | None = None
+        self._prepares = True
         self._months: set[Month] = set()
 
     def record(self, scored: Sequence[ScoredTransaction], rejected: Sequence[RejectedMessage]) -> Recorded:
         """See the port. Raises DatabaseUnavailable; what the data causes is raised as it is."""
         if not scored and not rejected:
             return Recorded()
-        with self._connected() as connection:
+        with self._connected(self._longest_use) as connection:
             self._make_partitions(connection, scored)
             try:
                 return _write(connection, scored, rejected)
@@ -50,21 +64,24 @@ class PostgresRecorder:
 
     def unannounced(self, transaction_ids: Sequence[str]) -> list[Alert]:
         """See the port."""
-        with self._connected() as connection, connection.cursor(row_factory=dict_row) as cursor:
+        with self._connected(ANNOUNCING) as connection, connection.cursor(row_factory=dict_row) as cursor:
             return [*map(alert_from, cursor.execute(statements.UNANNOUNCED, [list(transaction_ids)]))]
 
     def mark_announced(self, alerts: Sequence[Alert], at: datetime) -> None:
         """See the port; an alert already marked keeps its time."""
-        with self._connected() as connection:
+        with self._connected(ANNOUNCING) as connection:
             connection.execute(statements.MARK_ANNOUNCED, [at, [alert.alert_id for alert in alerts]])
 
     def check(self) -> None:
         """See the port; on a connection of its own, so that it does not wait for a batch."""
         try:
-            with psycopg.connect(self._url, autocommit=True, **CONNECTION_SETTINGS) as connection:
+            with open_connection(self._url, within=CHECKING) as connection:
                 connection.execute("SELECT FROM transaction_ids LIMIT 0")
+                read_only = connection.execute("SHOW transaction_read_only").fetchone() == ("on",)
         except psycopg.Error as error:
             raise DatabaseUnavailable(f"PostgreSQL cannot be used: {error}") from error
+        if read_only:
+            raise DatabaseUnavailable("PostgreSQL takes no writes here; point the URL at the primary.")
 
     def close(self) -> None:
         """Give the connection back; the next call opens a new one."""
@@ -72,21 +89,25 @@ class PostgresRecorder:
             self._drop()
 
     @contextmanager
-    def _connected(self) -> Iterator[psycopg.Connection]:
+    def _connected(self, within: timedelta) -> Iterator[psycopg.Connection]:
         with self._turn:
+            answer_by = monotonic() + min(within, self._longest_use).total_seconds()
             try:
-                yield self._open()
+                connection = self._open()
+                connection.answer_by = answer_by
+                yield connection
             except psycopg.Error as error:
                 if missing := missing_setup(error):
                     raise DatabaseUnavailable(f"{missing}: {error}") from error
                 if not is_unavailability(error):
                     raise
                 self._drop()
+                self._prepares = self._prepares and not is_foreign_session(error)
                 raise DatabaseUnavailable(f"PostgreSQL did not answer; record it again: {error}") from error
 
-    def _open(self) -> psycopg.Connection:
+    def _open(self) -> BoundedConnection:
         if self._connection is None or self._connection.closed:
-            self._connection = psycopg.connect(self._url, autocommit=True, **CONNECTION_SETTINGS)
+            self._connection = open_connection(self._url, prepares=self._prepares)
         return self._connection
 
     def _drop(self) -> None:
