@@ -3,6 +3,11 @@
 import json
 from pathlib import Path
 
+from functions.score.circling import ROUND
+from shared.broker.rabbitmq import CONFIRM_TIMEOUT
+from shared.database.connection import CONNECTION_SETTINGS, LONGEST_USE
+from shared.database.recorder import ANNOUNCING
+from shared.feature_store.redis_history import connect
 from shared.settings import Settings
 
 HOST = json.loads((Path(__file__).parents[2] / "host.json").read_text())
@@ -14,15 +19,40 @@ def test_routes_have_no_prefix_because_the_asgi_app_owns_the_paths() -> None:
     assert HOST["extensions"]["http"]["routePrefix"] == ""
 
 
+def longest_answer_of_redis() -> float:
+    """Seconds of one call, connecting included, however often the client repeats it by itself."""
+    client = connect("redis://127.0.0.1")
+    how = client.get_connection_kwargs()
+    return (how["socket_connect_timeout"] + how["socket_timeout"]) * (1 + client.get_retry().get_retries())
+
+
+def longest_answer_of_postgres() -> float:
+    return float(CONNECTION_SETTINGS["connect_timeout"] + LONGEST_USE.total_seconds())
+
+
+def longest_invocation() -> float:
+    """Seconds: the budget, one last attempt, then announcing if it succeeded, else putting back."""
+    last_attempt = max(longest_answer_of_redis(), longest_answer_of_postgres())
+    announcing = 2 * ANNOUNCING.total_seconds() + longest_answer_of_redis()
+    putting_back = 2 * CONFIRM_TIMEOUT.total_seconds()  # publish, close
+    return Settings().retry_budget_seconds + last_attempt + max(announcing, putting_back)
+
+
 def test_prefetched_messages_are_settled_within_the_brokers_ack_timeout_even_if_each_waits_its_budget() -> None:
     prefetch = HOST["extensions"]["rabbitMQ"]["prefetchCount"]
+    assert prefetch <= Settings().poison_minimum  # so one pause at most
 
-    assert prefetch * Settings().retry_budget_seconds < BROKER_ACK_TIMEOUT_SECONDS
+    pauses = Settings().poison_pause_seconds
+    assert prefetch * longest_invocation() + pauses < BROKER_ACK_TIMEOUT_SECONDS
+
+
+def test_a_batch_of_service_bus_is_settled_before_its_lock_ends_whatever_it_waited_for() -> None:
+    newer = ROUND.total_seconds() + 2 * CONFIRM_TIMEOUT.total_seconds()
+    assert Settings().poison_pause_seconds + longest_invocation() + newer < SERVICE_BUS_LOCK_SECONDS
 
 
 def test_service_bus_messages_are_not_prefetched_because_locks_of_batches_are_not_renewed() -> None:
     assert HOST["extensions"]["serviceBus"]["prefetchCount"] == 0
-    assert Settings().retry_budget_seconds < SERVICE_BUS_LOCK_SECONDS
 
 
 def test_service_bus_batches_stay_small_because_decoding_cost_grows_with_their_square() -> None:
