@@ -17,6 +17,7 @@ COMMANDS = {
         "publish a file of transactions straight to the queue, as another producer would",
     ),
     "replay": ("local.replay", "post a CSV of transactions and wait until all are scored"),
+    "retention": ("local.retention", "delete or archive what is older than some months"),
     "sample-traffic": ("local.sample_traffic", "post seeded sample traffic until stopped"),
 }
 

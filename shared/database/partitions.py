@@ -1,11 +1,21 @@
-"""Monthly partitions of `transactions`, made when the first transaction of a month arrives."""
+"""Monthly partitions of `transactions`, made when the first transaction of a month arrives.
 
-from collections.abc import Iterable
-from datetime import datetime
+`python -m shared.database.partitions --ahead N` makes those of this month and the N next before they are needed.
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import psycopg
 from psycopg import sql
+
+from shared.command_line import UserError
+from shared.database.connection import CONNECTION_SETTINGS
+from shared.settings import load_settings
 
 PARTITION_LOCK = 0x46535F50
 
@@ -37,6 +47,16 @@ def month_of(moment: datetime) -> Month:
     return Month(moment.year, moment.month)
 
 
+def attached_months(connection: psycopg.Connection) -> list[Month]:
+    """The months that have a partition, oldest first."""
+    query = "SELECT relname FROM pg_inherits JOIN pg_class ON oid = inhrelid WHERE inhparent = %s::regclass"
+    named = (_PARTITION.fullmatch(name) for (name,) in connection.execute(query, ["transactions"]))
+    return sorted(Month(int(found[1]), int(found[2])) for found in named if found)
+
+
+_PARTITION = re.compile(r"transactions_(\d{4})_(\d{2})")
+
+
 def make_partitions(connection: psycopg.Connection, months: Iterable[Month]) -> None:
     """Make the missing partitions among `months`, in a database transaction of its own.
 
@@ -61,3 +81,23 @@ def _make(connection: psycopg.Connection, month: Month) -> None:
     name = sql.Identifier(month.partition)
     connection.execute(sql.SQL(create).format(name))
     connection.execute(sql.SQL(attach).format(name, month.start, month.next.start))
+
+
+def main(argv: Sequence[str]) -> int:
+    """Make partitions ahead; exit code 2 with a sentence where that is not possible."""
+    parser = argparse.ArgumentParser(prog="python -m shared.database.partitions", description=__doc__)
+    parser.add_argument("--ahead", type=int, default=1, metavar="N", help="months after this one (default 1)")
+    args = parser.parse_args(argv)
+    months = [month_of(datetime.now(UTC))]
+    for _ in range(args.ahead):
+        months.append(months[-1].next)
+    try:
+        with psycopg.connect(load_settings().postgres_url, autocommit=True, **CONNECTION_SETTINGS) as connection:
+            make_partitions(connection, months)
+    except (UserError, psycopg.Error) as error:
+        parser.exit(2, f"{parser.prog}: {error}\nMend that, or run python -m shared.database.migrate first.\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
