@@ -6,7 +6,7 @@ from datetime import datetime
 
 from shared.domain.decision import RejectedMessage
 from shared.domain.errors import NewerEnvelope, UnreadableEnvelope
-from shared.messages.envelope import MAX_ENVELOPE_BYTES, InvalidItem, decode_envelope
+from shared.messages.envelope import MAX_ENVELOPE_BYTES, InvalidItem, decode_envelope, trace_id
 from shared.messages.transaction_in import Item
 
 UNREADABLE = "unreadable"
@@ -63,13 +63,20 @@ def _read(body: bytes, now: datetime) -> Read:
     return Read(valid, [*map(_rejected_item, invalid)])
 
 
-def rejected_message(reason: str, detail: str, body: bytes, transaction_id: str | None = None) -> RejectedMessage:
-    """A rejection of moderate size; the books mask its card data."""
-    return RejectedMessage(reason, detail[:1000], _shortened(body), transaction_id)
+def rejected_message(reason: str, detail: str, body: bytes, **known: str | None) -> RejectedMessage:
+    """A rejection of moderate size with the ids that are `known` of it; the books mask its card data."""
+    return RejectedMessage(reason, detail[:1000], _shortened(body), **known)
 
 
 def _rejected_item(item: InvalidItem) -> RejectedMessage:
-    return rejected_message(item.reason, item.detail, item.body, item.transaction_id)
+    return rejected_message(
+        item.reason,
+        item.detail,
+        item.body,
+        transaction_id=item.transaction_id,
+        account_id=item.account_id,
+        trace_id=trace_id(item.traceparent),
+    )
 
 
 def _shortened(body: bytes) -> bytes:

@@ -13,6 +13,7 @@ from shared.domain.books import first_of_each_id
 from shared.domain.decision import RejectedMessage, ScoredTransaction
 from shared.domain.errors import FraudSenseError
 from shared.domain.history import History
+from shared.messages.envelope import trace_id
 from shared.messages.transaction_in import Item
 from shared.ports import AlertAnnouncer, DecisionRecorder, HistoryStore, Recorded, Scorer
 
@@ -182,4 +183,11 @@ def _recorded_first(scored: Sequence[Scored], new: Collection[str]) -> list[Scor
 
 def _quarantined(reason: str, item: Item, error: Exception) -> RejectedMessage:
     detail = f"{type(error).__name__}: {error}"
-    return rejected_message(reason, detail, item.payload, item.transaction.transaction_id)
+    return rejected_message(
+        reason,
+        detail,
+        item.payload,
+        transaction_id=item.transaction.transaction_id,
+        account_id=item.transaction.account_id,
+        trace_id=trace_id(item.traceparent),
+    )

@@ -41,6 +41,7 @@ def id_conflicts(scored: Sequence[ScoredTransaction], recorded: Mapping[str, byt
         for each in scored
         if recorded[each.transaction.transaction_id] != each.content_hash
     ]
+            account_id=each.transaction.account_id,
 
 
 def rejections(messages: Sequence[RejectedMessage]) -> list[Rejection]:

@@ -1,6 +1,6 @@
 """What the scorer decides about one transaction, as values."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -27,7 +27,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The outcome for one transaction.
+    """The outcome for one transaction; raises ValueError where a score is no number of its range.
 
     `anomaly` is the forest's own score in (0, 1); `risk` combines forest, rules and lists into [0, 1];
     `reasons` are ordered strongest first; `raises_alert` is true for HIGH and for rules that always alert;
@@ -41,6 +41,10 @@ class Decision:
     raises_alert: bool
     threshold: float
     model_version: str
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.anomaly <= 1 and 0 <= self.risk <= 1):
+            raise ValueError(f"anomaly {self.anomaly} or risk {self.risk} is not between 0 and 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +60,14 @@ class ScoredTransaction:
 
 @dataclass(frozen=True, slots=True)
 class RejectedMessage:
-    """Something from the queue that cannot be scored: kept with its reason and its (masked) bytes."""
+    """Something from the queue that cannot be scored: kept with its reason and its (masked) bytes.
+
+    Account and trace are for its log line, where they could be read, and not kept.
+    """
 
     reason: str
     detail: str
     body: bytes
     transaction_id: str | None = None
+    account_id: str | None = field(default=None, compare=False)
+    trace_id: str | None = field(default=None, compare=False)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
-from typing import Any, TypeGuard
+from typing import Any
 
 from pydantic_core import from_json
 
@@ -26,12 +26,14 @@ MAX_DEPTH = 100
 
 @dataclass(frozen=True, slots=True)
 class InvalidItem:
-    """An item of an envelope that cannot be scored: why, its JSON, its id if readable."""
+    """An item of an envelope that cannot be scored: why, its JSON, its id, account and trace if readable."""
 
     reason: str
     detail: str
     body: bytes
     transaction_id: str | None
+    account_id: str | None
+    traceparent: str | None
 
 
 def encode_envelopes(items: Sequence[Item]) -> Iterator[tuple[bytes, Sequence[Item]]]:
@@ -122,13 +124,18 @@ def _is_deeper_than(depth: int, value: object) -> bool:
 def _parse_entry(entry: object, now: datetime) -> Item:
     if not isinstance(entry, dict) or "transaction" not in entry:
         raise InvalidTransaction([FieldError("", 'The item has no "transaction".', "missing")])
-    received_at, traceparent = entry.get("received_at"), entry.get("traceparent")
+    received_at = entry.get("received_at")
     return parse_transaction(
         entry["transaction"],
         now=now,
         received_at=None if received_at is None else parse_instant(received_at, "/received_at"),
-        traceparent=traceparent if isinstance(traceparent, str) and is_traceparent(traceparent) else None,
+        traceparent=_traceparent(entry),
     )
+
+
+def _traceparent(entry: dict[Any, Any]) -> str | None:
+    value = entry.get("traceparent")
+    return value if isinstance(value, str) and is_traceparent(value) else None
 
 
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -139,23 +146,28 @@ def is_traceparent(value: str) -> bool:
     return _TRACEPARENT.fullmatch(value) is not None
 
 
+def trace_id(traceparent: str | None) -> str | None:
+    """The trace id in a valid trace context header."""
+    return traceparent.split("-")[1] if traceparent else None
+
+
 _IDENTIFIER = re.compile(IDENTIFIER)
 
 
 def _invalid_item(entry: object, error: InvalidTransaction) -> InvalidItem:
     posted = entry.get("transaction") if isinstance(entry, dict) else None
-    identifier = posted.get("transaction_id") if isinstance(posted, dict) else None
+    names = posted if isinstance(posted, dict) else {}
     return InvalidItem(
         reason=error.errors[0].code,
         detail=str(error),
         body=json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"),
-        transaction_id=identifier if _is_readable(identifier) else None,
+        transaction_id=_readable(names.get("transaction_id")),
+        account_id=_readable(names.get("account_id")),
+        traceparent=_traceparent(entry) if isinstance(entry, dict) else None,
     )
 
 
-def _is_readable(identifier: object) -> TypeGuard[str]:
-    return (
-        isinstance(identifier, str)
-        and _IDENTIFIER.fullmatch(identifier) is not None
-        and not has_card_number(identifier)
-    )
+def _readable(identifier: object) -> str | None:
+    if not isinstance(identifier, str) or not _IDENTIFIER.fullmatch(identifier):
+        return None
+    return None if has_card_number(identifier) else identifier

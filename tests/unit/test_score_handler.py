@@ -1,16 +1,22 @@
 """One batch through score, over ports in memory."""
 
 import json
+import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+import redis
 
 from functions.score.fault import InjectedFault, Step, fault
-from shared.domain.decision import RejectedMessage, RiskLabel, ScoredTransaction
+from shared.domain.decision import Decision, RejectedMessage, RiskLabel, ScoredTransaction
 from shared.domain.errors import DatabaseUnavailable, HistoryUnavailable
+from shared.domain.history import History
+from shared.domain.transaction import Transaction
 from shared.ports import Recorded
+from shared.testing.history import MemoryHistory
 from shared.testing.recorder import MemoryRecorder
 from tests.builders import a_posted_transaction
 from tests.scoring import NOW, Bench, StubScorer, an_envelope, posted_in_a_row
@@ -87,6 +93,32 @@ def test_one_item_of_a_hundred_that_makes_a_rule_raise_is_quarantined_alone() ->
     assert len(bench.recorder.recorded) == 99
     assert bench.rejections == {"t41": "scoring_failed"}
     assert [type(error).__name__ for _, error in outcome.failures] == ["UnevenRule"]
+
+
+def test_an_item_for_which_the_model_answers_no_number_is_quarantined_alone() -> None:
+    class Uneven(StubScorer):
+        def decide(self, transactions: Sequence[Transaction], histories: Sequence[History]) -> list[Decision]:
+            quiet = super().decide(transactions, histories)
+            nans = [each.transaction_id == "t7" for each in transactions]
+            return [replace(each, anomaly=math.nan if nan else 0.5) for each, nan in zip(quiet, nans, strict=True)]
+
+    bench = Bench(scorer=Uneven())
+    bench.score(an_envelope(*posted_in_a_row(20)))
+    assert len(bench.recorder.recorded) == 19
+    assert bench.rejections == {"t7": "scoring_failed"}
+
+
+def test_an_item_that_makes_the_history_raise_is_quarantined_alone() -> None:
+    class Uneven(MemoryHistory):
+        def observe(self, transactions: Sequence[Transaction]) -> list[History]:
+            if any(each.transaction_id == "t7" for each in transactions):
+                raise redis.ResponseError("user_script:1: attempt to compare nil with number")
+            return super().observe(transactions)
+
+    bench = Bench(history=Uneven())
+    bench.score(an_envelope(*posted_in_a_row(20)))
+    assert len(bench.recorder.recorded) == 19
+    assert bench.rejections == {"t7": "scoring_failed"}
 
 
 def test_only_what_is_recorded_for_the_first_time_counts_as_new() -> None:
