@@ -7,6 +7,7 @@ from pathlib import Path
 
 import alembic.command
 from alembic.config import Config
+from psycopg.errors import LockNotAvailable
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
@@ -32,6 +33,10 @@ def migrate(url: str) -> None:
             _wait_for_turn(connection)
             alembic.command.upgrade(alembic_config(connection), "head")
     except OperationalError as error:
+        if isinstance(error.orig, LockNotAvailable):
+            raise DatabaseUnavailable(
+                f"Sessions use a table for long; look for them in pg_stat_activity, and migrate again: {error}"
+            ) from error
         if not is_unavailability(error.orig):
             raise
         raise DatabaseUnavailable(f"PostgreSQL did not answer; migrate again once it does: {error}") from error
@@ -47,7 +52,7 @@ def alembic_config(connection: Connection) -> Config:
 
 def _engine(url: str) -> Engine:
     # A migration that waits for a lock makes every writer behind it wait as well: better to fail and run again.
-    settings = {"connect_timeout": 3, "application_name": "fraudsense-migrate", "options": "-c lock_timeout=10s"}
+    settings = {"connect_timeout": 3, "application_name": "fraudsense-migrate", "options": "-c lock_timeout=3s"}
     target = make_url(url).set(drivername="postgresql+psycopg")
     return create_engine(target, poolclass=NullPool, connect_args=settings)
 
