@@ -1,5 +1,6 @@
 """What the HTTP door is made of; wiring fills it with the real adapters, tests with those in memory."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,10 +9,14 @@ from typing import Protocol
 
 from functions.ingest.back_pressure import BackPressure
 from functions.ingest.batching import Batcher
+from functions.ingest.body import Bodies
 from functions.ingest.handler import Outcome, accept
 from shared.messages.transaction_in import Item
 from shared.ports import EnvelopePublisher, RateLimit, Receipts
 from shared.telemetry.availability import Availability
+
+PUBLISH_QUEUE_BYTES = 64 * 1024 * 1024
+BODY_BYTES = 64 * 1024 * 1024
 
 
 class TransactionLookup(Protocol):
@@ -33,13 +38,15 @@ def _now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Everything a request needs."""
+    """Everything a request needs; whoever parses a batch holds `parsing`."""
 
     intake: Batcher[Item, Outcome]
     publisher: EnvelopePublisher
     receipts: Receipts
     transactions: TransactionLookup
     back_pressure: BackPressure
+    bodies: Bodies
+    parsing: asyncio.Lock
     clock: Callable[[], datetime] = _now
 
 
@@ -61,5 +68,16 @@ def assemble(
         publisher=publisher,
         queue=Availability("The queue"),
     )
-    intake = Batcher[Item, Outcome](work, capacity=publish_queue_size)
-    return Parts(intake, publisher, receipts, transactions, BackPressure(publisher, queue_full_at), clock)
+    intake = Batcher[Item, Outcome](
+        work, capacity=publish_queue_size, room=PUBLISH_QUEUE_BYTES, size_of=lambda item: len(item.payload)
+    )
+    return Parts(
+        intake=intake,
+        publisher=publisher,
+        receipts=receipts,
+        transactions=transactions,
+        back_pressure=BackPressure(publisher, queue_full_at),
+        bodies=Bodies(BODY_BYTES),
+        parsing=asyncio.Lock(),
+        clock=clock,
+    )

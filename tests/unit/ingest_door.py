@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from functions.ingest.app import create_app
-from functions.ingest.parts import assemble
+from functions.ingest.parts import Parts, assemble
 from shared.broker.memory import MemoryPublisher, MemoryQueue
 from shared.domain.errors import DatabaseUnavailable
 from shared.messages.envelope import decode_envelope
@@ -51,6 +51,7 @@ class Door:
     receipts: MemoryReceipts
     rate_limit: MemoryRateLimit
     transactions: RecordedTransactions
+    parts: Parts
 
     async def post(self, transaction: Any, **headers: str) -> httpx.Response:
         """POST one transaction as JSON."""
@@ -97,4 +98,4 @@ async def a_door(
     )
     transport = httpx.ASGITransport(create_app(lambda: parts), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://ingest") as client:
-        yield Door(client, queue, receipts, rate_limit, books)
+        yield Door(client, queue, receipts, rate_limit, books, parts)
