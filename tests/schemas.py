@@ -18,11 +18,10 @@ class Column(NamedTuple):
 
 @dataclass(frozen=True)
 class Schema:
-    """Columns by table and name; per table its unique keys, and its checks and foreign keys, as PostgreSQL tells."""
+    """Columns by table and name; each table's unique keys, and its checks and foreign keys, in SQL."""
 
     columns: dict[tuple[str, str], Column]
-    keys: frozenset[tuple[str, str]]
-    checks: frozenset[tuple[str, str]]
+    rules: frozenset[tuple[str, str]]
 
     @property
     def tables(self) -> set[str]:
@@ -49,8 +48,7 @@ def read_schema(connection: psycopg.Connection) -> Schema:
     """The schema `public` as it is."""
     return Schema(
         {(table, name): Column(*rest) for table, name, *rest in connection.execute(_COLUMNS)},
-        frozenset(connection.execute(_KEYS)),
-        frozenset(connection.execute(_CHECKS)),
+        frozenset([*connection.execute(_KEYS), *connection.execute(_CHECKS)]),
     )
 
 
@@ -66,8 +64,8 @@ def _changed_columns(before: Schema, after: Schema) -> Iterator[str]:
             yield f"{table}.{name} is gone"
         elif new.type != old.type:
             yield f"{table}.{name} has another type"
-        elif old.nullable and not new.nullable:
-            yield f"{table}.{name} must have a value"
+        elif old.nullable != new.nullable:
+            yield f"{table}.{name} {'may be null' if new.nullable else 'must have a value'}"
         elif old.filled and not new.filled:
             yield f"{table}.{name} has no default any more"
 
@@ -80,10 +78,5 @@ def _new_demands(before: Schema, after: Schema) -> Iterator[str]:
 
 
 def _changed_rules(before: Schema, after: Schema) -> Iterator[str]:
-    known = before.tables & after.tables
-    yield from (
-        f"{table}: unique keys changed: {key}" for table, key in before.keys ^ after.keys if table in known
-    )
-    yield from (
-        f"{table}: new constraint {rule}" for table, rule in after.checks - before.checks if table in known
-    )
+    changed = before.rules ^ after.rules
+    yield from (f"{table}: {rule} is new or gone" for table, rule in changed if table in before.tables)
