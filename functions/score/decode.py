@@ -4,12 +4,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from shared.domain.books import UNREADABLE
 from shared.domain.decision import RejectedMessage
 from shared.domain.errors import NewerEnvelope, UnreadableEnvelope
 from shared.messages.envelope import MAX_ENVELOPE_BYTES, InvalidItem, decode_envelope, trace_id
 from shared.messages.transaction_in import Item
-
-UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True, slots=True)

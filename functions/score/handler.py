@@ -9,16 +9,13 @@ from functions.score.fault import Reach, Step, no_fault
 from functions.score.isolation import Parted, isolate
 from functions.score.patience import Patience
 from shared.domain.alert import Alert
-from shared.domain.books import first_of_each_id
+from shared.domain.books import SCORING_FAILED, UNRECORDABLE, first_of_each_id
 from shared.domain.decision import RejectedMessage, ScoredTransaction
 from shared.domain.errors import FraudSenseError
 from shared.domain.history import History
 from shared.messages.envelope import trace_id
 from shared.messages.transaction_in import Item
 from shared.ports import AlertAnnouncer, DecisionRecorder, HistoryStore, Recorded, Scorer
-
-SCORING_FAILED = "scoring_failed"
-UNRECORDABLE = "unrecordable"
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,10 @@ class MemoryQueue:
         del self._in_flight[id(delivery)]
         self._dead.append(delivery)
 
+    def discard(self, dead_letter: Delivery) -> None:
+        """Forget one of the dead letters."""
+        self._dead = [each for each in self._dead if each is not dead_letter]
+
     def check(self) -> None:
         """Raise BrokerUnavailable where it is away."""
         if not self.available:

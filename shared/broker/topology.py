@@ -12,6 +12,7 @@ from aio_pika.abc import AbstractConnection
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS, ChannelNotFoundEntity, ChannelPreconditionFailed
 from pamqp.common import FieldValue
 
+from shared.broker.dead_queue import declare_dead_queue
 from shared.command_line import UserError
 from shared.domain.errors import BrokerUnavailable
 from shared.settings import Settings, load_settings
@@ -55,33 +56,35 @@ class Topology:
         return arguments
 
 
-async def declare(url: str, queue_name: str, queue_type: QueueType, max_length: int) -> None:
+async def declare(url: str, queue_name: str, queue_type: QueueType, max_length: int) -> str:
     """Declare queue, dead-letter exchange and dead-letter queue; declaring the same again changes nothing.
 
-    Raises UserError, with the way out, where one exists with other properties, and BrokerUnavailable.
+    Returns what the operator must know, mostly nothing. Raises UserError, with the way out, where one exists with
+    other properties, and BrokerUnavailable.
     """
     topology = Topology(queue_name, queue_type, max_length)
-    async with await _connected(url) as connection:
+    async with await connected(url) as connection:
         try:
-            await _declare(connection, topology)
+            return await _declare(connection, topology)
         except ChannelPreconditionFailed as error:
             raise UserError(_way_out(topology, str(error))) from error
 
 
-async def recreate(url: str, queue_name: str, queue_type: QueueType, max_length: int) -> None:
+async def recreate(url: str, queue_name: str, queue_type: QueueType, max_length: int) -> str:
     """Delete the queue and its dead-letter queue where both are empty, and declare them anew; raises UserError."""
     topology = Topology(queue_name, queue_type, max_length)
-    async with await _connected(url) as connection:
+    async with await connected(url) as connection:
         for name in (topology.queue, topology.dead_queue):
             await _refuse_unless_idle(connection, name)
         async with connection.channel() as channel:
             for name in (topology.queue, topology.dead_queue):
                 await channel.queue_delete(name)
             await channel.exchange_delete(topology.dead_exchange)
-        await _declare(connection, topology)
+        return await _declare(connection, topology)
 
 
-async def _connected(url: str) -> AbstractConnection:
+async def connected(url: str) -> AbstractConnection:
+    """A connection of the caller's own. Raises BrokerUnavailable."""
     try:
         return await asyncio.wait_for(connect(url), CONNECT_TIMEOUT_SECONDS)
     except (TimeoutError, *CONNECTION_EXCEPTIONS) as error:
@@ -90,14 +93,13 @@ async def _connected(url: str) -> AbstractConnection:
         ) from error
 
 
-async def _declare(connection: AbstractConnection, topology: Topology) -> None:
+async def _declare(connection: AbstractConnection, topology: Topology) -> str:
     async with connection.channel() as channel:
-        exchange = await channel.declare_exchange(topology.dead_exchange, ExchangeType.FANOUT, durable=True)
-        dead = await channel.declare_queue(
-            topology.dead_queue, durable=True, arguments={"x-queue-type": topology.queue_type}
-        )
-        await dead.bind(exchange)
+        await channel.declare_exchange(topology.dead_exchange, ExchangeType.FANOUT, durable=True)
+    notice = await declare_dead_queue(connection, topology.dead_queue, topology.dead_exchange, topology.queue_type)
+    async with connection.channel() as channel:
         await channel.declare_queue(topology.queue, durable=True, arguments=topology.arguments)
+    return notice
 
 
 async def _refuse_unless_idle(connection: AbstractConnection, name: str) -> None:
@@ -119,8 +121,8 @@ def _way_out(topology: Topology, detail: str) -> str:
         f"{topology.queue_type}, at most {topology.max_length} messages ({detail}).\n"
         "A queue's properties cannot be changed. To drain and recreate it:\n"
         "  1. stop ingest and every other producer;\n"
-        f"  2. let score empty '{topology.queue}', keep what you want of '{topology.dead_queue}',\n"
-        f"     then discard the rest: rabbitmqctl purge_queue {topology.dead_queue}\n"
+        f"  2. let score empty '{topology.queue}', then send again or discard what is in\n"
+        f"     '{topology.dead_queue}': python -m local dead-letters --help\n"
         "  3. stop score;\n"
         "  4. python -m shared.broker.topology --recreate\n"
         "  5. start score and ingest again."
@@ -133,18 +135,20 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--recreate", action="store_true", help="delete the queues first, if they are empty")
     args = parser.parse_args(argv)
     try:
-        asyncio.run(_work(load_settings(), recreate if args.recreate else declare))
+        notice = asyncio.run(_work(load_settings(), recreate if args.recreate else declare))
     except (UserError, BrokerUnavailable) as error:
         parser.exit(2, f"{parser.prog}: {error}\n")
+    if notice:
+        sys.stderr.write(f"{parser.prog}: {notice}\n")
     return 0
 
 
 async def _work(
-    settings: Settings, declare_or_recreate: Callable[[str, str, QueueType, int], Awaitable[None]]
-) -> None:
+    settings: Settings, declare_or_recreate: Callable[[str, str, QueueType, int], Awaitable[str]]
+) -> str:
     if settings.broker != "rabbitmq":
         raise UserError(f"there is nothing to declare here for FRAUDSENSE_BROKER={settings.broker}.")
-    await declare_or_recreate(
+    return await declare_or_recreate(
         settings.rabbitmq_url, settings.queue_name, settings.queue_type, settings.queue_max_length
     )
 

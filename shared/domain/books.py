@@ -9,6 +9,10 @@ from shared.domain.card_data import mask_card_numbers
 from shared.domain.decision import RejectedMessage, ScoredTransaction
 from shared.domain.quarantine import without_card_data
 
+UNREADABLE = "unreadable"
+"""The whole message is no envelope. Reasons not named here are of items whose fields are wrong."""
+SCORING_FAILED = "scoring_failed"
+UNRECORDABLE = "unrecordable"
 ID_CONFLICT = "id_conflict"
 
 
@@ -37,11 +41,11 @@ def id_conflicts(scored: Sequence[ScoredTransaction], recorded: Mapping[str, byt
             detail="Another transaction with this id was recorded first; give this one an id of its own.",
             body=each.payload,
             transaction_id=each.transaction.transaction_id,
+            account_id=each.transaction.account_id,
         )
         for each in scored
         if recorded[each.transaction.transaction_id] != each.content_hash
     ]
-            account_id=each.transaction.account_id,
 
 
 def rejections(messages: Sequence[RejectedMessage]) -> list[Rejection]:

@@ -10,6 +10,7 @@ _ESCAPE = re.compile(rb"\\[^u]")
 _ESCAPED_DIGIT = re.compile(rb"\\u00(3[0-9])")
 _ESCAPED_CHARACTER = re.compile(r"\\u([0-9a-fA-F]{4})")
 _NAME = re.compile(rb"""(["']?)((?:[^"'\\\s:=,&{}\[\]]|\\.){1,64})\1\s*[:=]\s*""")
+_MASKED = re.compile(rb"""["']\*["']|\*(?:[ -]?\*){12}""")
 _VALUE = re.compile(rb"""[\[{].*|"(?:[^"\\]|\\.)*"?|'[^']*'?|[^\s,&}\]]*""", re.DOTALL)
 
 
@@ -23,6 +24,11 @@ def without_card_data(body: bytes) -> bytes:
     if masked == parsed:
         return body
     return json.dumps(masked, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def may_be_masked(body: bytes) -> bool:
+    """Whether something in these bytes may have been masked before they were kept: it is not the original then."""
+    return _MASKED.search(body) is not None
 
 
 def _with_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
