@@ -52,6 +52,12 @@ class Program:
             self._process.kill()
             self._process.wait()
 
+    def crash(self) -> None:
+        """SIGKILL."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
     @contextmanager
     def running(self) -> Iterator[None]:
         """Started, and stopped at the end whatever happens in between."""

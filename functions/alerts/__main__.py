@@ -13,6 +13,9 @@ from shared.settings import load_settings
 GRACE_SECONDS = 2
 """Open WebSockets never end by themselves; an analyst's action takes far less."""
 
+LONGEST_MESSAGE_BYTES = 1024
+"""Clients of the stream have nothing to say; by default each could send 16 MiB at a time."""
+
 
 def main(argv: Sequence[str]) -> int:
     """Serve until SIGTERM or Ctrl-C; 2 where the user must mend a setting first."""
@@ -31,6 +34,7 @@ def main(argv: Sequence[str]) -> int:
         access_log=False,
         log_config=None,
         timeout_graceful_shutdown=GRACE_SECONDS,
+        ws_max_size=LONGEST_MESSAGE_BYTES,
         ws_per_message_deflate=False,  # frames are small, and each connection's compressor takes memory
     )
     return 0

@@ -11,6 +11,7 @@ from shared.domain.alert import Alert
 
 PAGE = 200
 CLIENT_QUEUE = 2_000
+MOST_CLIENTS = 1_000
 
 
 class AlertSource(Protocol):
@@ -58,7 +59,10 @@ class Hub:
     else may have happened is read from the recorded alerts, which are the truth.
     """
 
-    def __init__(self, source: AlertSource, *, client_queue: int = CLIENT_QUEUE) -> None:
+    def __init__(
+        self, source: AlertSource, *, client_queue: int = CLIENT_QUEUE, most_clients: int = MOST_CLIENTS
+    ) -> None:
+        self.most_clients = most_clients
         self._source = source
         self._client_queue = client_queue
         self._mailboxes: set[Mailbox] = set()

@@ -17,6 +17,7 @@ PING_SECONDS = 15.0
 RETRY_SECONDS = 1.0
 CLOSE_SECONDS = 10.0
 TOO_SLOW = 4408
+TRY_LATER = 1013
 _SEQ = re.compile(r"\d{1,18}", re.ASCII)
 
 
@@ -41,9 +42,12 @@ def cursor(after: str | None, high: int) -> int | None:
 
 
 async def serve(socket: Socket, hub: Hub, source: AlertSource, after: str | None) -> None:
-    """Serve one client until it has gone; one that is too slow is closed with 4408."""
+    """Serve one client until it has gone; one that is too slow is closed with 4408, one too many with 1013."""
     await _until_first(socket.gone(), hub.started())
     if not hub.is_started:
+        return
+    if hub.clients >= hub.most_clients:
+        await _say_goodbye(socket, TRY_LATER, "too many clients: connect again later")
         return
     mailbox, high = hub.register()
     try:
@@ -56,8 +60,11 @@ async def serve(socket: Socket, hub: Hub, source: AlertSource, after: str | None
         hub.unregister(mailbox)
     if mailbox.overflowed.is_set():
         count(SLOW_CLIENTS)
-        goodbye = socket.close(TOO_SLOW, "too slow: connect again with ?after=<last seq>")
-        await _until_first(goodbye, asyncio.sleep(CLOSE_SECONDS))
+        await _say_goodbye(socket, TOO_SLOW, "too slow: connect again with ?after=<last seq>")
+
+
+async def _say_goodbye(socket: Socket, code: int, reason: str) -> None:
+    await _until_first(socket.close(code, reason), asyncio.sleep(CLOSE_SECONDS))
 
 
 async def _send_all(socket: Socket, source: AlertSource, mailbox: Mailbox, after: int | None, high: int) -> None:

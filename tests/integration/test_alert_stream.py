@@ -12,6 +12,7 @@ import websockets
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
+from functions.alerts.__main__ import LONGEST_MESSAGE_BYTES
 from tests.live_alerts import AlertsServer, PrivateRedis, Scorer
 from tests.waiting import eventually
 
@@ -86,7 +87,7 @@ async def in_thread(work, *args):
     return await asyncio.to_thread(work, *args)
 
 
-async def test_fifty_clients_get_each_alert_once_through_a_restart_of_alerts_and_of_redis(
+async def test_fifty_clients_get_each_alert_once_through_a_restart_and_a_crash_of_alerts_and_a_restart_of_redis(
     server: AlertsServer, private_redis: PrivateRedis, scorer: Scorer, database_url: str
 ) -> None:
     start = highest_seq(database_url)
@@ -107,10 +108,11 @@ async def test_fifty_clients_get_each_alert_once_through_a_restart_of_alerts_and
 
     alerts_flow = asyncio.create_task(flow())
     await some_more(20)
-    await in_thread(server.stop)
-    await some_more(20)
-    await in_thread(server.start)
-    await some_more(20)
+    for end in (server.stop, server.crash):
+        await in_thread(end)
+        await some_more(20)
+        await in_thread(server.start)
+        await some_more(20)
     await in_thread(private_redis.stop)
     await some_more(20)
     await in_thread(private_redis.start)
@@ -124,7 +126,7 @@ async def test_fifty_clients_get_each_alert_once_through_a_restart_of_alerts_and
         task.cancel()
     await asyncio.gather(*following, return_exceptions=True)
     assert all(each.received == expected for each in dashboards)
-    assert all(each.connections == 2 for each in dashboards), "a restart of Redis must not disconnect anyone"
+    assert all(each.connections == 3 for each in dashboards), "a restart of Redis must not disconnect anyone"
 
 
 async def test_an_alert_reaches_a_client_in_the_agreed_form(server: AlertsServer, scorer: Scorer) -> None:
@@ -176,6 +178,16 @@ async def test_sigterm_ends_the_server_though_clients_are_connected(server: Aler
         await in_thread(server.stop)
         with pytest.raises(websockets.ConnectionClosed):
             await stream.recv()
+
+
+async def test_a_client_that_talks_too_much_is_closed_with_1009(server: AlertsServer) -> None:
+    async with connect(f"{server.stream_url}?after=nonsense") as stream:
+        await stream.recv()
+        await stream.send("x" * (LONGEST_MESSAGE_BYTES + 1))
+        with pytest.raises(websockets.ConnectionClosedError) as closed:
+            await stream.recv()
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1009
 
 
 async def test_a_client_that_does_not_read_is_closed_with_4408_and_others_are_not(

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from functions.alerts.hub import Hub
-from functions.alerts.session import cursor, serve
+from functions.alerts.session import TOO_SLOW, TRY_LATER, cursor, serve
 from shared.testing.alerts import MemoryAlerts
 from tests.alerts import an_alert, announcement
 
@@ -33,7 +33,7 @@ class Client:
         await self.leaves.wait()
 
     async def close(self, code: int, reason: str) -> None:
-        assert "?after=" in reason
+        assert ("?after=" in reason) == (code == TOO_SLOW)
         self.closed_with = code
 
     @property
@@ -131,6 +131,18 @@ async def test_a_client_that_is_too_slow_is_closed_with_4408_and_forgotten() -> 
     assert (slow.closed_with, quick.closed_with) == (4408, None)
     assert quick.seqs == [*range(1, 9)]
     assert desk.hub.clients == 1
+
+
+async def test_one_client_too_many_is_closed_with_1013_until_another_leaves() -> None:
+    desk = await a_desk(recorded=0, most_clients=1)
+    first, second = desk.connect(), desk.connect()
+    await desk.settle()
+    assert (first.closed_with, second.closed_with, second.frames) == (None, TRY_LATER, [])
+    first.leaves.set()
+    await desk.settle()
+    third = desk.connect()
+    await desk.settle()
+    assert (third.closed_with, desk.hub.clients) == (None, 1)
 
 
 async def test_a_client_that_leaves_is_forgotten() -> None:
