@@ -1,5 +1,6 @@
 """What was given up on, in the queue's dead letters or in quarantine, and how it is sent again or discarded."""
 
+import re
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -7,8 +8,11 @@ from datetime import datetime
 from typing import Protocol
 from uuid import uuid4
 
+from shared.domain.card_data import has_card_number
 from shared.domain.errors import EnvelopeRefused
 from shared.ports import EnvelopePublisher
+
+_PLAIN = re.compile(r"[!-~]{1,128}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,12 @@ class Waiting:
 
     letters: int
     notice: str = ""
+
+
+def plain_id(message_id: str | None) -> str:
+    """A message's id where it can be shown and typed, else empty: other producers may choose anything."""
+    usable = message_id and _PLAIN.fullmatch(message_id) and not has_card_number(message_id)
+    return message_id if message_id and usable else ""
 
 
 class DeadLetters(Protocol):

@@ -1,7 +1,6 @@
 """The dead letters of RabbitMQ. There is no way to peek: letters are taken unacknowledged and handed back."""
 
 import asyncio
-import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
@@ -15,8 +14,7 @@ from aiormq.abc import AbstractChannel as UnderlayChannel
 from shared.broker.dead_queue import EARLIER_SHAPE, DeadLettersHeld, has_earlier_shape, holding
 from shared.broker.rabbitmq import missing_queue
 from shared.broker.topology import Topology, connected
-from shared.dead_letters import DeadLetter, Selection, Waiting
-from shared.domain.card_data import has_card_number
+from shared.dead_letters import DeadLetter, Selection, Waiting, plain_id
 from shared.domain.errors import BrokerUnavailable
 
 SHOWN_IN_ORDER = 500
@@ -25,7 +23,6 @@ that looks of different depths would change the order."""
 GET_SECONDS = 5
 BACK_SECONDS = 2
 UNANSWERED = 16
-_PLAIN = re.compile(r"[!-~]{1,128}")
 REQUEUE_COUNT = "x-ms-rabbitmq-requeuecount"
 LOOKS = "x-delivery-count"
 
@@ -186,7 +183,7 @@ def _letter(message: AbstractIncomingMessage) -> DeadLetter:
     runs = message.headers.get(REQUEUE_COUNT)
     since = death.get("time")
     return DeadLetter(
-        letter_id=_letter_id(message),
+        letter_id=plain_id(message.message_id) or f"sha256-{sha256(message.body).hexdigest()[:16]}",
         reason=str(death.get("reason", "unknown")),
         detail=f"The function failed in {runs + 1} runs." if isinstance(runs, int) else "",
         since=since if isinstance(since, datetime) else None,
@@ -201,11 +198,3 @@ def _last_death(headers: Mapping[str, object]) -> Mapping[str, object]:
     """RabbitMQ puts the latest first."""
     deaths = headers.get("x-death")
     return deaths[0] if isinstance(deaths, list) and deaths and isinstance(deaths[0], dict) else {}
-
-
-def _letter_id(message: AbstractIncomingMessage) -> str:
-    """The message's id where it has a plain one, else a digest of its body: other producers may send anything."""
-    name = message.message_id or ""
-    if _PLAIN.fullmatch(name) and not has_card_number(name):
-        return name
-    return f"sha256-{sha256(message.body).hexdigest()[:16]}"

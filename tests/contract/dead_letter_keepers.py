@@ -9,11 +9,16 @@ from uuid import uuid4
 
 from aio_pika import DeliveryMode, Message, connect
 from aio_pika.abc import AbstractChannel
+from azure.servicebus import ServiceBusMessage
+from azure.servicebus.aio import ServiceBusClient
 
 from shared.broker.memory import MemoryPublisher, MemoryQueue
 from shared.broker.memory_dead_letters import MemoryDeadLetters
 from shared.broker.rabbitmq import RabbitMQPublisher
 from shared.broker.rabbitmq_dead_letters import RabbitMQDeadLetters
+from shared.broker.service_bus import ServiceBusPublisher
+from shared.broker.service_bus_access import ServiceBusAccess
+from shared.broker.service_bus_dead_letters import ServiceBusDeadLetters
 from shared.broker.topology import QueueType, Topology, declare
 from shared.database.engine import async_engine
 from shared.database.recorder import PostgresRecorder
@@ -118,6 +123,43 @@ class RabbitMQKeeper:
 
 
 @dataclass
+class ServiceBusKeeper:
+    """The test double of Service Bus."""
+
+    access: ServiceBusAccess
+    client: ServiceBusClient
+    publisher: EnvelopePublisher
+    opened: list[ServiceBusDeadLetters] = field(default_factory=list)
+
+    def letters(self) -> ServiceBusDeadLetters:
+        self.opened.append(ServiceBusDeadLetters(self.access))
+        return self.opened[-1]
+
+    async def bury(self, *bodies: bytes) -> None:
+        async with (
+            self.client.get_queue_sender(self.access.queue_name) as sender,
+            self.client.get_queue_receiver(self.access.queue_name) as receiver,
+        ):
+            for body in bodies:
+                await sender.send_messages(ServiceBusMessage(body, message_id=uuid4().hex))
+                [message] = await receiver.receive_messages(1, max_wait_time=5)
+                await receiver.dead_letter_message(message, reason="rejected", error_description="as a test wants")
+
+    async def published(self) -> list[bytes]:
+        return [b"".join(message.body) for message in await self.messages()]
+
+    async def messages(self) -> list:
+        """What waits in the queue; it is taken."""
+        taken = []
+        async with self.client.get_queue_receiver(self.access.queue_name) as receiver:
+            while messages := await receiver.receive_messages(50, max_wait_time=1):
+                for message in messages:
+                    await receiver.complete_message(message)
+                taken += messages
+        return taken
+
+
+@dataclass
 class QuarantineKeeper:
     """The table, as score fills it; what is redriven goes to a queue in memory."""
 
@@ -169,6 +211,20 @@ async def rabbitmq_keeper(url: str, name: str, queue_type: QueueType) -> AsyncIt
             for queue in (topology.queue, topology.dead_queue):
                 await channel.queue_delete(queue)
             await channel.exchange_delete(topology.dead_exchange)
+
+
+@asynccontextmanager
+async def service_bus_keeper(connection: str, name: str) -> AsyncIterator[ServiceBusKeeper]:
+    """A queue of the test's own, made by its first use."""
+    access = ServiceBusAccess(name, connection)
+    async with access.client() as client:
+        keeper = ServiceBusKeeper(access, client, ServiceBusPublisher(access))
+        try:
+            yield keeper
+        finally:
+            await keeper.publisher.close()
+            for each in keeper.opened:
+                await each.close()
 
 
 @asynccontextmanager

@@ -15,16 +15,23 @@ from tests.contract.dead_letter_keepers import (
     MemoryKeeper,
     quarantine_keeper,
     rabbitmq_keeper,
+    service_bus_keeper,
 )
+from tests.servicebus.double import running_double
+from tests.servicebus.queues import Rules
 
 BODIES = [b'{"v":1,"items":[]}', b"\xff\x00 rubbish", b"", b"last"]
 
 
-@pytest.fixture(params=["memory", "rabbitmq-quorum", "rabbitmq-classic", "quarantine"])
+@pytest.fixture(params=["memory", "rabbitmq-quorum", "rabbitmq-classic", "servicebus", "quarantine"])
 async def keeper(request: pytest.FixtureRequest, queue_name: str) -> AsyncIterator[Keeper]:
     kind, _, queue_type = request.param.partition("-")
     if kind == "memory":
         yield MemoryKeeper()
+    elif kind == "servicebus":
+        with running_double() as double:
+            async with service_bus_keeper(double.connection_string, queue_name) as service_bus:
+                yield service_bus
     elif kind == "quarantine":
         async with quarantine_keeper(request.getfixturevalue("database_url")) as quarantine:
             yield quarantine
@@ -197,3 +204,17 @@ async def test_letters_that_are_discarded_are_gone_and_not_sent(keeper: Keeper) 
 
     assert await bodies_in(letters) == []
     assert await keeper.published() == []
+
+
+async def test_on_service_bus_duplicate_detection_does_not_discard_what_is_sent_again(queue_name: str) -> None:
+    with running_double(Rules(duplicate_seconds=600)) as double:
+        async with service_bus_keeper(double.connection_string, queue_name) as keeper:
+            await keeper.bury(b"{}")
+            letters = keeper.letters()
+            [letter] = await letters.look(EVERYTHING, 2)
+
+            await settled(redrive(letters, EVERYTHING, keeper.publisher))
+
+            [message] = await keeper.messages()
+            assert (letter.reason, letter.detail) == ("rejected", "as a test wants")
+            assert message.message_id != letter.letter_id
