@@ -54,6 +54,7 @@ def environment(services, database_url: str, redis_url: str, queue_name: str) ->
         "FRAUDSENSE_DATABASE_URL": database_url,
         "FRAUDSENSE_QUEUE_NAME": queue_name,
         "FRAUDSENSE_SCORE_PORT": "0",
+        "FRAUDSENSE_SERVICEBUS_CONNECTION": "Endpoint=sb://127.0.0.1;SharedAccessKeyName=a;SharedAccessKey=b",
     }
 
 
@@ -177,6 +178,42 @@ def test_a_service_bus_batch_is_scored_around_the_poison_in_it(
     assert outcome.answers == [[Answer()]]
     assert scored(database_url, ["s-1", "s-2"]) == ["s-1", "s-2"]
     assert quarantined(database_url, GARBAGE + b"2") == 1
+
+
+def test_properties_that_the_host_shifts_between_messages_change_nothing(
+    environment: dict[str, str], database_url: str
+) -> None:
+    shifted = {"MessageIdArray": ["of-the-second"], "CorrelationIdArray": [], "ContentTypeArray": ["text/plain"]}
+    batch = service_bus_batch("messages", [an_envelope("p-1"), an_envelope("p-2"), b""], **shifted)
+
+    outcome = run_worker(
+        environment | {"FRAUDSENSE_FUNCTIONS": "score", "FRAUDSENSE_BROKER": "servicebus"}, [batch]
+    )
+
+    assert outcome.answers == [[Answer()]]
+    assert scored(database_url, ["p-1", "p-2"]) == ["p-1", "p-2"]
+
+
+@pytest.mark.parametrize("away", ["FRAUDSENSE_REDIS_URL", "FRAUDSENSE_DATABASE_URL"])
+def test_a_service_bus_batch_fails_as_a_whole_in_an_outage_so_that_the_broker_keeps_it(
+    environment: dict[str, str], database_url: str, away: str
+) -> None:
+    nowhere = {
+        "FRAUDSENSE_REDIS_URL": "redis://127.0.0.1:1/0",
+        "FRAUDSENSE_DATABASE_URL": "postgresql://127.0.0.1:1/x",
+    }
+    batch = service_bus_batch("messages", [an_envelope("o-1"), GARBAGE + b"3", an_envelope("o-2")])
+
+    outcome = run_worker(
+        environment
+        | {"FRAUDSENSE_FUNCTIONS": "score", "FRAUDSENSE_BROKER": "servicebus", away: nowhere[away]}
+        | {"FRAUDSENSE_RETRY_BUDGET_SECONDS": "0"},
+        [batch],
+    )
+
+    [[answer]] = outcome.answers
+    assert "Unavailable" in str(answer.error)
+    assert scored(database_url, ["o-1", "o-2"]) == []
 
 
 def test_a_model_that_was_altered_fails_the_indexing(tmp_path) -> None:
