@@ -1,13 +1,13 @@
 """What the handlers need from the outside, as small protocols; each with its guarantee and how it fails."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from shared.domain.alert import Alert
 from shared.domain.decision import Decision, RejectedMessage, ScoredTransaction
-from shared.domain.history import History
+from shared.domain.history import AccountPast, History
 from shared.domain.transaction import Transaction
 
 
@@ -60,13 +60,24 @@ class Receipts(Protocol):
 
 
 class HistoryStore(Protocol):
-    """The account history. Raises HistoryUnavailable: nothing is scored without its past."""
+    """The account history. Nothing is scored without its past: raises HistoryUnavailable, and DatabaseUnavailable
+    where an account's past must come from the books and they do not answer."""
 
     def observe(self, transactions: Sequence[Transaction]) -> list[History]:
         """Count each transaction once, however often it comes, and answer with its past; one round trip."""
 
     def check(self) -> None:
-        """Return where the store answers; raises HistoryUnavailable."""
+        """Return where the store can be written; raises HistoryUnavailable."""
+
+
+class AccountPasts(Protocol):
+    """What the books hold of accounts. Raises DatabaseUnavailable."""
+
+    def load(self, account_ids: Sequence[str]) -> Mapping[str, AccountPast]:
+        """The past of each of these accounts, empty for those without one."""
+
+    def unsettled(self, transaction_ids: Sequence[str]) -> Set[str]:
+        """Those among these ids that are neither recorded nor rejected."""
 
 
 class Scorer(Protocol):

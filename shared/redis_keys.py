@@ -16,4 +16,10 @@ def receipt_key(transaction_id: str) -> str:
 REFUSALS = "refused"
 """Name of the account key that counts its 429s of the last hour; the limiter writes it, the history reads it."""
 
+KNOWN = "known"
+"""Name of the account key that says that Redis holds all of the account's history that the books held."""
+
+WRITABLE = "health:writable"
+"""What score's health writes to learn whether Redis takes writes."""
+
 ALERT_CHANNEL = "alerts"

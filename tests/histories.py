@@ -56,6 +56,7 @@ class PlainHistory:
 
     kept: list[Transaction] = field(default_factory=list)
     all_counted: list[Transaction] = field(default_factory=list)
+    all_seen: list[Transaction] = field(default_factory=list)
 
     def observe(self, transaction: Transaction) -> History:
         """Count it where that is due, and answer."""
@@ -63,6 +64,8 @@ class PlainHistory:
         self.kept = [each for each in self.kept if counted_at(each) >= floor]
         at = counted_at(transaction)
         twin = next((each for each in self.kept if each.transaction_id == transaction.transaction_id), None)
+        if twin is None:
+            self.all_seen.append(transaction)
         if at < floor or at // WINDOWS.day <= oldest_day or (twin and not _same_position(twin, transaction)):
             return self._answer(transaction, [], [])
         if twin is None:
@@ -88,7 +91,7 @@ class PlainHistory:
         day, oldest_day = at // WINDOWS.day, newest // WINDOWS.day - 32
         last = max(before, key=lambda each: (counted_at(each), each.transaction_id), default=None)
         first_seen: dict[str, int] = {}
-        for each in self.all_counted:
+        for each in self.all_seen:
             first_seen[each.merchant_id] = min(first_seen.get(each.merchant_id, 1 << 60), counted_at(each))
 
         def within(width: timedelta) -> list[Transaction]:

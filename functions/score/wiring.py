@@ -15,6 +15,7 @@ from functions.score.put_back import PutBack, keep_locked, republish_with
 from functions.score.sabotage import sabotaged
 from ml.forest import load_scorer
 from shared.broker.selection import publisher_for
+from shared.database.past import PostgresPasts
 from shared.database.recorder import PostgresRecorder
 from shared.feature_store.redis_history import RedisHistory, connect
 from shared.live_feed import RedisAnnouncer
@@ -35,7 +36,8 @@ def wire(settings: Settings, scorer: Scorer, sleep: Callable[[float], object] = 
     configure_metrics("score")
     planned = faults(settings.fault)
     redis = connect(settings.redis_url)
-    history, recorder = RedisHistory(redis), PostgresRecorder(settings.postgres_url)
+    history = RedisHistory(redis, PostgresPasts(settings.postgres_url))
+    recorder = PostgresRecorder(settings.postgres_url)
     parts = Parts(
         history=history,
         scorer=scorer,

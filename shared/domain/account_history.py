@@ -2,7 +2,17 @@
 
 from bisect import bisect_left, insort
 
-from shared.domain.history import WINDOWS, AmountTotals, History, counted_amount, counted_at, instant, log_amount
+from shared.domain.history import (
+    WINDOWS,
+    AccountPast,
+    AmountTotals,
+    History,
+    counted_amount,
+    counted_at,
+    counted_instant,
+    instant,
+    log_amount,
+)
 from shared.domain.transaction import Place, Transaction
 
 Key = tuple[int, str]
@@ -15,7 +25,7 @@ class AccountHistories:
     """The histories of all accounts, in memory. Exact, deterministic, not safe for threads."""
 
     def __init__(self) -> None:
-        self._accounts: dict[str, _Account] = {}
+        self._accounts: dict[str, AccountHistory] = {}
 
     def observe(self, transaction: Transaction) -> History:
         """Count the transaction once, however often it comes, and answer with its past; see `History`.
@@ -24,32 +34,65 @@ class AccountHistories:
         """
         account = self._accounts.get(transaction.account_id)
         if account is None:
-            account = self._accounts[transaction.account_id] = _Account()
+            account = self._accounts[transaction.account_id] = AccountHistory()
         return account.observe(transaction)
 
 
-class _Account:
+class AccountHistory:
+    """One account's history.
+
+    `events` are the kept (time, id) in order; `counted` holds time, currency and place of each by id; `amounts`
+    the sums by currency; `merchants` when each was first seen. Times as `counted_at`.
+    """
+
     __slots__ = ("amounts", "counted", "events", "merchants", "newest")
 
     def __init__(self) -> None:
         self.events: list[Key] = []
         self.counted: dict[str, tuple[int, str, Place | None]] = {}
-        self.amounts: dict[str, _Amounts] = {}
-        self.merchants = _Merchants()
+        self.amounts: dict[str, Amounts] = {}
+        self.merchants = Merchants()
         self.newest = 0
 
+    @classmethod
+    def of(cls, past: AccountPast) -> "AccountHistory":
+        """The history that observed this past."""
+        account = cls()
+        for merchant_id, first in past.first_seen.items():
+            account.merchants.see(merchant_id, counted_instant(first))
+        for transaction in past.transactions:
+            account.count(transaction)
+        account.trim()
+        return account
+
     def observe(self, transaction: Transaction) -> History:
-        at, currency = counted_at(transaction), transaction.currency
-        key = (at, transaction.transaction_id)
-        amounts = self.amounts.get(currency)
-        if amounts is None:
-            amounts = self.amounts[currency] = _Amounts()
-        self._trim()
-        if self._is_older_than_kept(at) or self._was_counted_otherwise(key, currency):
-            return self._whole_days_only(transaction, at, amounts)
-        if key[1] not in self.counted:
-            self._count(transaction, key, amounts)
-        return self._answer(transaction, key, amounts)
+        """As AccountHistories."""
+        if self.count(transaction):
+            return self._answer(transaction)
+        return self._whole_days_only(transaction)
+
+    def count(self, transaction: Transaction) -> bool:
+        """Count it unless it was; whether it stands at its place now."""
+        self.trim()
+        key = counted_at(transaction), transaction.transaction_id
+        known = self.counted.get(key[1])
+        if known and known[:2] != (key[0], transaction.currency):
+            return False
+        if not known:
+            self.merchants.see(transaction.merchant_id, key[0])
+        if self._is_older_than_kept(key[0]):
+            return False
+        if not known:
+            self._add(transaction, key)
+        return True
+
+    def trim(self) -> None:
+        """Forget the single events that are no longer kept."""
+        surplus = bisect_left(self.events, (self._floor(),))
+        for _, transaction_id in self.events[:surplus]:
+            _, currency, _ = self.counted.pop(transaction_id)
+            self.amounts[currency].forget_first()
+        del self.events[:surplus]
 
     def _is_older_than_kept(self, at: int) -> bool:
         return at < self._floor() or at // WINDOWS.day <= self._oldest_day()
@@ -63,20 +106,23 @@ class _Account:
     def _oldest_day(self) -> int:
         return self.newest // WINDOWS.day - WINDOWS.kept_days
 
-    def _was_counted_otherwise(self, key: Key, currency: str) -> bool:
-        known = self.counted.get(key[1])
-        return known is not None and known[:2] != (key[0], currency)
-
-    def _count(self, transaction: Transaction, key: Key, amounts: "_Amounts") -> None:
+    def _add(self, transaction: Transaction, key: Key) -> None:
         insort(self.events, key)
         self.counted[key[1]] = (key[0], transaction.currency, transaction.place)
         self.newest = max(self.newest, key[0])
+        amounts = self._amounts(transaction)
         amounts.add(key, counted_amount(transaction))
         amounts.forget_days(self._oldest_day())
-        self.merchants.see(transaction.merchant_id, key[0])
 
-    def _answer(self, transaction: Transaction, key: Key, amounts: "_Amounts") -> History:
-        at, events = key[0], self.events
+    def _amounts(self, transaction: Transaction) -> "Amounts":
+        amounts = self.amounts.get(transaction.currency)
+        if amounts is None:
+            amounts = self.amounts[transaction.currency] = Amounts()
+        return amounts
+
+    def _answer(self, transaction: Transaction) -> History:
+        at, events, amounts = counted_at(transaction), self.events, self._amounts(transaction)
+        key = at, transaction.transaction_id
         rank = bisect_left(events, key)
         last = events[rank - 1] if rank else None
         amount, today = amounts.before(key)
@@ -94,8 +140,9 @@ class _Account:
             merchants=self.merchants.seen_before(at),
         )
 
-    def _whole_days_only(self, transaction: Transaction, at: int, amounts: "_Amounts") -> History:
-        week, month = amounts.whole_days(at // WINDOWS.day, self._oldest_day())
+    def _whole_days_only(self, transaction: Transaction) -> History:
+        at = counted_at(transaction)
+        week, month = self._amounts(transaction).whole_days(at // WINDOWS.day, self._oldest_day())
         return History(
             week=AmountTotals(*week),
             month=AmountTotals(*month),
@@ -103,15 +150,8 @@ class _Account:
             merchants=self.merchants.seen_before(at),
         )
 
-    def _trim(self) -> None:
-        surplus = bisect_left(self.events, (self._floor(),))
-        for _, transaction_id in self.events[:surplus]:
-            _, currency, _ = self.counted.pop(transaction_id)
-            self.amounts[currency].forget_first()
-        del self.events[:surplus]
 
-
-class _Amounts:
+class Amounts:
     """One account's amounts in one currency: totals per UTC day, and of each single event the day so far."""
 
     __slots__ = ("days", "keys", "so_far")
@@ -122,6 +162,7 @@ class _Amounts:
         self.days: dict[int, Totals] = {}
 
     def add(self, key: Key, amount: int) -> None:
+        """Add an event's amount in minor units; every later event of its day has it before it."""
         log = log_amount(amount)
         own, day = (1, amount, log, log * log), key[0] // WINDOWS.day
         rank, end = bisect_left(self.keys, key), bisect_left(self.keys, ((day + 1) * WINDOWS.day,))
@@ -153,14 +194,16 @@ class _Amounts:
         return week, month
 
     def forget_days(self, oldest: int) -> None:
+        """Drop totals of days before `oldest`, now and then."""
         if len(self.days) > 2 * WINDOWS.kept_days:
             self.days = {day: totals for day, totals in self.days.items() if day >= oldest}
 
     def forget_first(self) -> None:
+        """Drop the oldest single event; its day's totals stay."""
         del self.keys[0], self.so_far[0]
 
 
-class _Merchants:
+class Merchants:
     """When each merchant was first seen, for a bounded number of them."""
 
     __slots__ = ("first", "ordered")
@@ -170,6 +213,7 @@ class _Merchants:
         self.ordered: list[int] = []
 
     def see(self, merchant_id: str, at: int) -> None:
+        """Note that the account was at this merchant then."""
         known = self.first.get(merchant_id)
         if known is None:
             if len(self.ordered) >= WINDOWS.max_merchants:
@@ -182,9 +226,11 @@ class _Merchants:
         insort(self.ordered, at)
 
     def knows(self, merchant_id: str, at: int) -> bool:
+        """Whether it was seen before `at`."""
         return self.first.get(merchant_id, at) < at
 
     def seen_before(self, at: int) -> int:
+        """How many merchants were seen before `at`."""
         return bisect_left(self.ordered, at)
 
 

@@ -5,7 +5,8 @@ and counts each transaction once however often it is delivered. Times are whole 
 UTC days since then.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from math import log
 
@@ -65,7 +66,8 @@ class History:
     `(t - width, t)`: an event exactly `width` ago is outside. `week` and `month` hold the 6 and 29 whole UTC days
     before the transaction's day, and that day up to the transaction. A merchant is known where it was first seen
     at an earlier instant. A transaction older than what is kept, or whose id was counted at another time or in
-    another currency, is not counted and sees whole days and merchants only.
+    another currency, is not counted and sees whole days and merchants only; where it is only old, its merchant is
+    seen.
     """
 
     count_5min: int = 0
@@ -81,13 +83,31 @@ class History:
     recent_refusals: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class AccountPast:
+    """What the books hold of one account, as far as a history can still tell of it.
+
+    `transactions` in the order in which they arrived: all since `kept_days` before the newest one's day, and the
+    `kept_newest` newest. `first_seen` holds the first instant at each merchant, ordered by when the merchant
+    first arrived, at most `max_merchants` of them.
+    """
+
+    transactions: Sequence[Transaction] = ()
+    first_seen: Mapping[str, datetime] = field(default_factory=dict)
+
+
 def counted_at(transaction: Transaction) -> int:
     """When it counts, in microseconds since 1970; what claims to be older counts as of 1970 (exact in Lua)."""
-    return max(0, (transaction.occurred_at - _EPOCH) // _MICROSECOND)
+    return counted_instant(transaction.occurred_at)
+
+
+def counted_instant(moment: datetime) -> int:
+    """An aware instant in microseconds since 1970, none before that."""
+    return max(0, (moment - _EPOCH) // _MICROSECOND)
 
 
 def instant(counted: int) -> datetime:
-    """The inverse of `counted_at`."""
+    """The inverse of `counted_instant`."""
     return _EPOCH + counted * _MICROSECOND
 
 

@@ -1,6 +1,7 @@
 -- Counts one transaction of an account once and answers with the account's past, as shared/domain/history.py defines.
 --
--- KEYS: events    sorted set, id by time: the single events that are kept
+-- KEYS: known     the marker: missing where the account must be loaded from the books before it is observed
+--       events    sorted set, id by time: the single events that are kept
 --       places    hash, id -> "lat lon"
 --       merchants sorted set, merchant by the time it was first seen
 --       refused   the rate limiter's count of refusals
@@ -8,14 +9,18 @@
 --       so_far    hash, id -> totals of its currency and UTC day before it
 --       days      hash, UTC day -> totals of this currency
 -- ARGV: id, time, amount, log amount, place, merchant
+-- Answers with numbers packed as doubles; where the marker is missing counts nothing and answers with an integer,
+-- 1 where the account has keys all the same.
 -- Totals are four numbers (count, amount, log, log squared). All numbers are integers below 2^53, so doubles are exact.
 -- The header that the loader puts before this text declares the constants in capitals.
 
-local events, places, merchants, refused, amounts, so_far, days = unpack(KEYS)
+local known, events, places, merchants, refused, amounts, so_far, days = unpack(KEYS)
 local id, at, amount, log = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local place, merchant = ARGV[5], ARGV[6]
 local day = math.floor(at / DAY)
 local TOTALS, CHUNK, NAN = '<dddd', 500, 0 / 0
+
+if redis.call('EXPIRE', known, KEPT_SECONDS) == 0 then return redis.call('EXISTS', events) end
 
 local function exclusive(bound)
   return string.format('(%.0f', bound)
@@ -125,12 +130,21 @@ local function answer(late, counts, amount_24h, week, month, last)
     knows_merchant(), redis.call('ZCOUNT', merchants, '-inf', exclusive(at)), redis.call('GET', refused) or 0)
 end
 
+-- As long as the marker, which is refreshed by every call.
+local function keep()
+  for _, key in ipairs({events, places, merchants, amounts, so_far, days}) do
+    redis.call('EXPIRE', key, KEPT_SECONDS)
+  end
+end
+
 forget(events, places)
 forget(amounts, so_far)
 local counted = redis.call('ZSCORE', events, id)
 local elsewhere = counted and (tonumber(counted) ~= at or not redis.call('HGET', so_far, id))
 local late = at < floor or day <= math.floor(newest / DAY) - KEPT_DAYS
+if not counted then see_merchant() end
 if late or elsewhere then
+  keep()
   local week, month = totals(struct.pack(TOTALS, 0, 0, 0, 0))
   return answer(late and 1 or 0, {0, 0, 0}, 0, week, month, {-1, NAN, NAN})
 end
@@ -138,9 +152,8 @@ if not counted then
   redis.call('ZADD', events, at, id)
   if place ~= '' then redis.call('HSET', places, id, place) end
   count_amount(at > newest)
-  see_merchant()
 end
-for _, key in ipairs({events, places, merchants, amounts, so_far, days}) do redis.call('EXPIRE', key, KEPT_SECONDS) end
+keep()
 local rank = redis.call('ZRANK', events, id)
 local today = redis.call('HGET', so_far, id)
 local week, month, yesterday = totals(today)

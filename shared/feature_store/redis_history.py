@@ -1,13 +1,7 @@
 """The account history in Redis: one round trip per batch, one script call per transaction."""
 
-import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict
-from datetime import timedelta
-from hashlib import sha1
+from collections.abc import Sequence
 from math import isnan
-from pathlib import Path
 from struct import Struct
 from typing import Any
 
@@ -16,28 +10,18 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from shared.domain.errors import HistoryUnavailable
-from shared.domain.history import WINDOWS, AmountTotals, History, counted_amount, counted_at, instant, log_amount
+from shared.domain.history import AmountTotals, History, counted_amount, counted_at, instant, log_amount
 from shared.domain.transaction import Place, Transaction
-from shared.redis_keys import REFUSALS, account_key
+from shared.feature_store.keys import history_keys
+from shared.feature_store.rebuild import load
+from shared.feature_store.scripts import Script, Words, unavailable_where_redis_is
+from shared.feature_store.writing import place_text
+from shared.ports import AccountPasts
+from shared.redis_keys import WRITABLE
 from shared.telemetry import metrics
 
-KEPT_UNTOUCHED = timedelta(days=40)
-"""An account that is not seen for this long is forgotten: longer than anything its history still tells."""
-
-_CONSTANTS = asdict(WINDOWS) | {"kept_seconds": KEPT_UNTOUCHED // timedelta(seconds=1)}
-_HEADER = f"local {', '.join(_CONSTANTS).upper()} = {', '.join(map(str, _CONSTANTS.values()))}\n"
-SCRIPT = _HEADER + Path(__file__).with_name("observe.lua").read_text()
-_DIGEST = sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
+OBSERVE = Script("observe.lua")
 _ANSWER = Struct("<19d")
-
-_SCRIPT_FAILED = "user_script"
-"""Redis' name for a script, in every error that comes out of a running one."""
-
-_REFUSED = re.compile(
-    r"\b(READONLY|LOADING|OOM|MISCONF|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|BUSY|MOVED|ASK|NOPERM"
-    r"|ACL failure|user executing the script)\b"
-)
-"""What a running script says where Redis refused one of its commands; the last two are a missing permission."""
 
 
 def connect(url: str) -> redis.Redis:
@@ -49,74 +33,55 @@ def connect(url: str) -> redis.Redis:
 class RedisHistory:
     """ports.HistoryStore. Exact as `AccountHistories`, atomic per account, idempotent by transaction id.
 
-    Raises HistoryUnavailable where Redis does not answer or refuses to run the script, for whatever reason: no
-    transaction is to blame for that. Where the script ran and failed, redis.ResponseError passes.
+    An account that Redis does not know is loaded from its past in the books before it is observed. Raises
+    HistoryUnavailable where Redis does not answer or refuses to run the script, for whatever reason, and
+    DatabaseUnavailable where the books do not answer: no transaction is to blame for that. Where the script ran
+    and failed, redis.ResponseError passes.
     """
 
-    def __init__(self, client: redis.Redis) -> None:
+    def __init__(self, client: redis.Redis, pasts: AccountPasts) -> None:
         self._client = client
+        self._pasts = pasts
 
     def observe(self, transactions: Sequence[Transaction]) -> list[History]:
         """Count each transaction once and answer with its past, in order."""
-        with _unavailable_where_redis_is():
-            replies = self._call(transactions)
-            if any(isinstance(reply, redis.exceptions.NoScriptError) for reply in replies):
-                self._client.script_load(SCRIPT)
-                replies = self._call(transactions)
-            for reply in replies:
-                if isinstance(reply, Exception):
-                    raise reply
+        with unavailable_where_redis_is():
+            replies = self._ask(transactions)
+            if unknown := [n for n, reply in enumerate(replies) if isinstance(reply, int)]:
+                load(self._client, self._pasts, {transactions[n].account_id: bool(replies[n]) for n in unknown})
+                loaded = self._ask([transactions[n] for n in unknown])
+                for n, reply in zip(unknown, loaded, strict=True):
+                    replies[n] = reply
         return [_history(reply) for reply in replies]
 
     def check(self) -> None:
-        """Return where Redis answers; raises HistoryUnavailable."""
-        with _unavailable_where_redis_is():
-            self._client.ping()
+        """Return where Redis takes writes; raises HistoryUnavailable."""
+        with unavailable_where_redis_is():
+            self._client.set(WRITABLE, 1, ex=60)
 
-    def _call(self, transactions: Sequence[Transaction]) -> list[Any]:
-        with self._client.pipeline(transaction=False) as pipeline:
-            for transaction in transactions:
-                # A cluster's pipeline refuses evalsha() but takes the command.
-                pipeline.execute_command("EVALSHA", _DIGEST, *_arguments(transaction))  # type: ignore[no-untyped-call]
-            return pipeline.execute(raise_on_error=False)
+    def _ask(self, transactions: Sequence[Transaction]) -> list[Any]:
+        return OBSERVE.call(self._client, [_arguments(each) for each in transactions])
 
 
-@contextmanager
-def _unavailable_where_redis_is() -> Iterator[None]:
-    try:
-        yield
-    except (redis.ConnectionError, redis.TimeoutError) as error:
-        raise HistoryUnavailable(f"Redis did not answer: {error}") from error
-    except redis.ResponseError as error:
-        reply = f"{error.status_code or ''} {error}"
-        if _SCRIPT_FAILED in reply and not _REFUSED.search(reply):
-            raise
-        raise HistoryUnavailable(f"Redis refuses; mend its state or the login's permissions: {reply}") from error
-
-
-def _arguments(transaction: Transaction) -> tuple[str | int, ...]:
+def _arguments(transaction: Transaction) -> Words:
     """Number of keys, keys and arguments as observe.lua lists them."""
-    account, currency = account_key(transaction.account_id, ""), transaction.currency
-    amount, place = counted_amount(transaction), transaction.place
+    keys = history_keys(transaction.account_id, transaction.currency)
+    amount = counted_amount(transaction)
     return (
-        7,
-        account + "events",
-        account + "places",
-        account + "merchants",
-        account + REFUSALS,
-        f"{account}amounts:{currency}",
-        f"{account}so_far:{currency}",
-        f"{account}days:{currency}",
+        len(keys),
+        *keys,
         transaction.transaction_id,
         counted_at(transaction),
         amount,
         log_amount(amount),
-        f"{place.lat!r} {place.lon!r}" if place else "",
+        place_text(transaction.place),
         transaction.merchant_id,
     )
 
 
-def _history(reply: bytes) -> History:
+def _history(reply: bytes | int) -> History:
+    if isinstance(reply, int):
+        raise HistoryUnavailable("Redis lost an account right after it was loaded; observe it again.")
     late, *numbers, last_at, lat, lon, knows_merchant, merchants, refusals = _ANSWER.unpack(reply)
     if late:
         metrics.count(metrics.LATE)

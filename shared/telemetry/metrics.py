@@ -52,6 +52,9 @@ RETRIES = Metric(
 POISON_PAUSES = Metric("score_poison_pauses_total", "counter", "Pauses of score for too large a share of poison")
 PUT_BACK = Metric("envelopes_put_back_total", "counter", "Messages that score gave back to the queue")
 LATE = Metric("history_late_total", "counter", "Transactions older than the account's kept history")
+HISTORY_LOADED = Metric(
+    "history_loaded_total", "counter", "Accounts with a past that were loaded from PostgreSQL into Redis"
+)
 UNLIMITED = Metric("rate_limit_unavailable_total", "counter", "Transactions admitted because Redis was away")
 NO_RECEIPT = Metric("receipts_unavailable_total", "counter", "Receipts not read or written because Redis was away")
 QUEUE_DEPTH = Metric("queue_depth_envelopes", "gauge", "Envelopes in the queue, as ingest last read it")
@@ -63,7 +66,8 @@ ALERTS_RETRIES = Metric("alerts_retries_total", "counter", "Failed turns of aler
 
 METRICS = (
     INGESTED, REFUSED, PROCESSED, REJECTED, ALERTS_CREATED, PROCESSING, BATCH, RETRIES, POISON_PAUSES, PUT_BACK,
-    LATE, HISTORY_LOADED, UNLIMITED, NO_RECEIPT, QUEUE_DEPTH, QUEUE_DEPTH_UNKNOWN, DELIVERED, SLOW_CLIENTS, SWEPT, ALERTS_RETRIES,
+    LATE, HISTORY_LOADED, UNLIMITED, NO_RECEIPT, QUEUE_DEPTH, QUEUE_DEPTH_UNKNOWN, DELIVERED, SLOW_CLIENTS, SWEPT,
+    ALERTS_RETRIES,
 )  # fmt: skip
 
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)

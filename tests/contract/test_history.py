@@ -15,10 +15,12 @@ from shared.domain.account_history import AccountHistories
 from shared.domain.errors import HistoryUnavailable
 from shared.domain.history import WINDOWS, History
 from shared.domain.transaction import Place, Transaction
-from shared.feature_store.redis_history import KEPT_UNTOUCHED, RedisHistory, connect
+from shared.feature_store.redis_history import RedisHistory, connect
+from shared.feature_store.scripts import KEPT_UNTOUCHED
 from shared.ports import HistoryStore
 from shared.redis_keys import REFUSALS, account_key
 from shared.testing.history import MemoryHistory
+from shared.testing.pasts import MemoryPasts
 from tests.builders import NOON, a_transaction
 from tests.histories import deliveries
 
@@ -43,7 +45,7 @@ def new_store(request: pytest.FixtureRequest) -> NewStore:
 
     def emptied() -> HistoryStore:
         client.flushdb()
-        return RedisHistory(client)
+        return RedisHistory(client, MemoryPasts())
 
     return emptied
 
@@ -70,7 +72,7 @@ def test_two_clients_interleaved_on_one_account_see_one_history(
     client.flushdb()
     model = AccountHistories()
     with connect(redis_url) as other:
-        stores = RedisHistory(client), RedisHistory(other)
+        stores = RedisHistory(client, MemoryPasts()), RedisHistory(other, MemoryPasts())
         for transaction, turn in zip(sent, turns, strict=False):
             assert stores[turn].observe([transaction]) == [model.observe(transaction)]
 
@@ -161,7 +163,7 @@ def test_refusals_are_part_of_the_answer(new_store: NewStore, request: pytest.Fi
 
 
 def test_an_emptied_script_cache_is_filled_again(client: redis.Redis) -> None:
-    store = RedisHistory(client)
+    store = RedisHistory(client, MemoryPasts())
     store.observe([a_transaction(transaction_id="a", occurred_at=NOON - timedelta(seconds=9))])
     client.script_flush()
     assert store.observe([a_transaction(transaction_id="b")])[0].count_5min == 1
@@ -169,16 +171,16 @@ def test_an_emptied_script_cache_is_filled_again(client: redis.Redis) -> None:
 
 def test_all_keys_of_an_account_are_on_one_node_and_expire(client: redis.Redis) -> None:
     client.set(account_key("acct-1", REFUSALS), 1, ex=3600)
-    RedisHistory(client).observe([a_transaction(place=Place(1, 2))])
+    RedisHistory(client, MemoryPasts()).observe([a_transaction(place=Place(1, 2))])
     keys = [key.decode() for key in client.scan_iter()]
     assert {key.split("}")[0] + "}" for key in keys} == {account_key("acct-1", "")[:-1]}
     lives = sorted(client.ttl(key) for key in keys)
-    assert len(lives) == 7
+    assert len(lives) == 8
     assert lives[1] > (KEPT_UNTOUCHED - timedelta(minutes=1)).total_seconds()
 
 
 def test_what_is_kept_of_a_busy_account_is_bounded(client: redis.Redis) -> None:
-    store = RedisHistory(client)
+    store = RedisHistory(client, MemoryPasts())
     for day in range(40):
         at = NOON + timedelta(days=4 * day)
         answers(
@@ -196,7 +198,7 @@ def test_what_is_kept_of_a_busy_account_is_bounded(client: redis.Redis) -> None:
 
 
 def test_redis_away_is_said_in_time() -> None:
-    store = RedisHistory(connect("redis://127.0.0.1:1"))
+    store = RedisHistory(connect("redis://127.0.0.1:1"), MemoryPasts())
     with pytest.raises(HistoryUnavailable):
         store.observe([a_transaction()])
     with pytest.raises(HistoryUnavailable):
@@ -261,7 +263,7 @@ class RefusingServer:
 )
 def test_a_redis_that_refuses_for_now_counts_as_away(reply: str) -> None:
     with pytest.raises(HistoryUnavailable):
-        RedisHistory(RefusingServer(reply)).observe([a_transaction()])
+        RedisHistory(RefusingServer(reply), MemoryPasts()).observe([a_transaction()])
 
 
 @pytest.mark.parametrize("allowed", ["+@all -evalsha ~*", "+@all -zadd ~*", "+@all ~other:*"])
@@ -271,7 +273,7 @@ def test_a_missing_permission_is_not_blamed_on_the_transaction(
     user = f"user-{uuid4()}"
     client.execute_command("ACL", "SETUSER", user, "on", ">secret", *allowed.split())
     try:
-        limited = RedisHistory(connect(redis_url.replace("://", f"://{user}:secret@")))
+        limited = RedisHistory(connect(redis_url.replace("://", f"://{user}:secret@")), MemoryPasts())
         with pytest.raises(HistoryUnavailable):
             limited.observe([a_transaction()])
     finally:
@@ -280,13 +282,15 @@ def test_a_missing_permission_is_not_blamed_on_the_transaction(
 
 def test_a_database_that_redis_does_not_have_is_not_blamed_on_the_transaction(redis_url: str) -> None:
     with connect(redis_url.rsplit("/", 1)[0] + "/99999") as client, pytest.raises(HistoryUnavailable):
-        RedisHistory(client).observe([a_transaction()])
+        RedisHistory(client, MemoryPasts()).observe([a_transaction()])
 
 
 def test_a_fault_in_the_script_is_not_taken_for_redis_being_away(client: redis.Redis) -> None:
+    history = RedisHistory(client, MemoryPasts())
+    history.observe([a_transaction()])
     client.set(account_key("acct-1", "events"), "not a sorted set")
     with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
-        RedisHistory(client).observe([a_transaction()])
+        history.observe([a_transaction()])
 
 
 @pytest.mark.parametrize("newest", [WINDOWS.kept_newest - 1, WINDOWS.kept_newest])

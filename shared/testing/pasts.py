@@ -1,0 +1,36 @@
+"""What the books in memory hold of accounts, under the same contract suite as PostgreSQL's."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from shared.domain.history import AccountPast
+from shared.domain.transaction import Transaction
+from shared.testing.recorder import MemoryRecorder
+
+
+@dataclass
+class MemoryPasts:
+    """Implements `ports.AccountPasts` over the books in memory, and is away when they are."""
+
+    recorder: MemoryRecorder = field(default_factory=MemoryRecorder)
+
+    def load(self, account_ids: Sequence[str]) -> dict[str, AccountPast]:
+        """See the port; all that was recorded still matters."""
+        self.recorder.check()
+        transactions = [each.transaction for each in self.recorder.recorded.values()]
+        return {name: _past([each for each in transactions if each.account_id == name]) for name in account_ids}
+
+    def unsettled(self, transaction_ids: Sequence[str]) -> set[str]:
+        """See the port."""
+        self.recorder.check()
+        rejected = {each.message.transaction_id for each in self.recorder.rejected.values()}
+        return {*transaction_ids} - self.recorder.recorded.keys() - rejected
+
+
+def _past(transactions: Sequence[Transaction]) -> AccountPast:
+    first_seen: dict[str, datetime] = {}
+    for each in transactions:
+        at = each.occurred_at
+        first_seen[each.merchant_id] = min(first_seen.get(each.merchant_id, at), at)
+    return AccountPast(transactions, first_seen)
