@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
+from datetime import UTC, datetime
 from math import isfinite
 from pathlib import Path
 
@@ -94,7 +95,7 @@ async def _outcome_reader(client: httpx.AsyncClient, url: str) -> AsyncIterator[
         return
     engine = async_engine(urls["database"])
     try:
-        yield RecordedOutcomes(OutcomeRecords(engine))
+        yield RecordedOutcomes(OutcomeRecords(engine), since=datetime.now(UTC))
     finally:
         await engine.dispose()
 

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from itertools import chain, islice
 from typing import Any, Protocol
 
@@ -24,17 +25,18 @@ class OutcomeReader(Protocol):
 
 
 class RecordedOutcomes:
-    """Reads PostgreSQL, where this machine's build says which it is."""
+    """Reads PostgreSQL, where this machine's build says which it is; `since` is when posting began."""
 
     window = 2_000
 
-    def __init__(self, records: OutcomeRecords) -> None:
+    def __init__(self, records: OutcomeRecords, since: datetime) -> None:
         self._records = records
+        self._since = since
 
     async def of(self, transaction_ids: Sequence[str]) -> dict[str, Outcome]:
         """As OutcomeReader."""
         try:
-            return await self._records.of(transaction_ids)
+            return await self._records.of(transaction_ids, self._since)
         except DatabaseUnavailable:
             return {}
 

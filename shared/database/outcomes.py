@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from sqlalchemy import select
@@ -26,15 +27,19 @@ class OutcomeRecords:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def of(self, transaction_ids: Sequence[str]) -> dict[str, Outcome]:
-        """The outcome of each id that has one; an id both scored and rejected (`id_conflict`) is scored."""
+    async def of(self, transaction_ids: Sequence[str], rejected_since: datetime) -> dict[str, Outcome]:
+        """The outcome of each id that has one; an id both scored and rejected (`id_conflict`) is scored.
+
+        A rejection counts where it was seen since then: earlier ones concern what was posted earlier.
+        """
         scored = (
             select(scores.c.transaction_id, scores.c.risk_label, alerts.c.id.is_not(None))
             .join_from(scores, alerts, scores.c.transaction_id == alerts.c.transaction_id, isouter=True)
             .where(scores.c.transaction_id.in_(transaction_ids))
         )
         rejected = select(rejected_messages.c.transaction_id).where(
-            rejected_messages.c.transaction_id.in_(transaction_ids)
+            rejected_messages.c.transaction_id.in_(transaction_ids),
+            rejected_messages.c.last_seen >= rejected_since,
         )
         with unavailability():
             async with self._engine.connect() as connection:

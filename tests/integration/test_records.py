@@ -1,6 +1,7 @@
 """What ingest and alerts read and write in PostgreSQL."""
 
 import asyncio
+from datetime import UTC, datetime
 from decimal import Decimal
 from hashlib import sha256
 
@@ -10,6 +11,7 @@ from sqlalchemy import make_url
 
 from shared.database.alerts import AlertRecords
 from shared.database.engine import ANSWER_SECONDS, async_engine
+from shared.database.outcomes import Outcome, OutcomeRecords
 from shared.database.recorder import PostgresRecorder
 from shared.database.transactions import TransactionRecords
 from shared.domain.alert import Action, AlertStatus, alert_id_for
@@ -171,3 +173,19 @@ async def test_a_database_that_falls_silent_is_unavailable_within_seconds(databa
         proxy.flow()
         await engine.dispose()
         await proxy.stop()
+
+
+async def test_a_rejection_counts_once_it_is_seen_again_since_then(recorder, engine):
+    rejection = RejectedMessage("scoring_failed", "it raised", b"{}", "txn-1")
+    recorder.record([], [rejection])
+    outcomes = OutcomeRecords(engine)
+    since = datetime.now(UTC)
+
+    before = await outcomes.of(["txn-1"], since)
+    recorder.record([], [rejection])
+    again = await outcomes.of(["txn-1"], since)
+    recorder.record([a_scored_transaction("txn-1")], [])
+    scored = await outcomes.of(["txn-1"], since)
+
+    assert (before, again) == ({}, {"txn-1": Outcome("rejected")})
+    assert scored["txn-1"].status == "scored"

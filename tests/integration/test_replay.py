@@ -301,8 +301,9 @@ def test_outcomes_come_from_the_database_of_this_machines_build(
             " VALUES ('db-1', 'm', 0.1, 0.4, 'LOW', '[]'), ('db-2', 'm', 0.9, 0.7, 'HIGH', '[]')"
         )
         database.execute(
-            "INSERT INTO rejected_messages (transaction_id, digest, reason, detail, body)"
-            " VALUES ('db-2', 'd2', 'id_conflict', '', ''), ('db-3', 'd3', 'missing', '', '')"
+            "INSERT INTO rejected_messages (transaction_id, digest, reason, detail, body, last_seen)"
+            " VALUES ('db-2', 'd2', 'id_conflict', '', '', now() + interval '1 hour'),"
+            " ('db-3', 'd3', 'missing', '', '', now() + interval '1 hour')"
         )
     with hold(tmp_path) as folder:
         folder.write_json(STATE, {"urls": {"ingest": url, "database": database_url}})
