@@ -16,6 +16,7 @@ from shared.messages.transaction_in import IDENTIFIER
 from shared.messages.transaction_out import TransactionOut
 from shared.problem_answers import problem_responses
 from shared.problems import Kind, Refused, not_found, unavailable
+from shared.telemetry.availability import Availability
 from shared.telemetry.metrics import render
 
 CHECK_SECONDS = 2.0
@@ -47,6 +48,7 @@ def add_reading_routes(app: FastAPI, parts: Callable[[], Parts]) -> None:
 
 
 def _add_transaction_route(app: FastAPI, parts: Callable[[], Parts]) -> None:
+    database = Availability("PostgreSQL")
 
     @app.get(
         "/transactions/{transaction_id}",
@@ -56,9 +58,12 @@ def _add_transaction_route(app: FastAPI, parts: Callable[[], Parts]) -> None:
     async def read_transaction(transaction_id: str) -> TransactionOut:
         """The transaction and its decision; `queued` while it waits to be scored."""
         try:
-            return await find_transaction(transaction_id, parts())
+            found = await find_transaction(transaction_id, parts())
         except DatabaseUnavailable as error:
+            database.failed(error)
             raise Refused(unavailable("The database does not answer.")) from error
+        database.answered()
+        return found
 
 
 def _add_health_routes(app: FastAPI, parts: Callable[[], Parts]) -> None:

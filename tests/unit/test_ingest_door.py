@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -320,6 +321,17 @@ async def test_an_unknown_transaction_is_404_and_a_database_away_is_503() -> Non
     assert (unknown.status_code, away.status_code) == (404, 503)
     assert {r.headers["content-type"] for r in (unknown, away)} == {"application/problem+json"}
     assert int(away.headers["retry-after"]) >= 1
+
+
+async def test_a_database_that_is_away_is_told_once_and_so_is_its_return(caplog: pytest.LogCaptureFixture) -> None:
+    async with a_door() as door:
+        await door.post(a_posted_transaction())
+        with caplog.at_level(logging.INFO):
+            for available in (False, False, True, True):
+                door.transactions.available = available
+                await door.client.get("/transactions/txn-1")
+    told = [record.event for record in caplog.records if hasattr(record, "event")]
+    assert told == ["service_away", "service_back"]
 
 
 async def test_health_follows_the_broker_and_only_tells_about_the_database() -> None:
