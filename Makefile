@@ -35,9 +35,12 @@ format: venv ## Format the code and mend what ruff can
 func: ## Like run, with Azure Functions Core Tools instead of the stand-in
 	@$(BOOTSTRAP) func
 
-lock: venv ## Pin requirements.in and requirements-dev.in, with hashes, in requirements.txt
+lock: venv ## Pin all requirements*.in, with hashes, in requirements.txt and requirements-servicebus.txt
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate \
 		--custom-compile-command "make lock" requirements.in -o requirements.txt
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate \
+		--custom-compile-command "make lock" -c requirements.txt requirements-servicebus.in \
+		-o requirements-servicebus.txt
 
 train: ## Train the model; e.g. make train ARGS=--help
 	@$(BOOTSTRAP) && $(BIN)/python -m ml train $(ARGS)

@@ -18,7 +18,7 @@ SHIPPED_MODEL = Path(__file__).parents[1] / "ml" / "models" / "shipped"
 class Settings(BaseSettings):
     """What a deployment can choose. Field `x_y` is read from `FRAUDSENSE_X_Y`."""
 
-    model_config = SettingsConfigDict(env_prefix="FRAUDSENSE_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="FRAUDSENSE_", extra="ignore", frozen=True, populate_by_name=True)
 
     database_url: str = Field("", description="PostgreSQL URL; else the five parts below", repr=False)
     database_host: str = Field("127.0.0.1", description="PostgreSQL host")
@@ -29,6 +29,12 @@ class Settings(BaseSettings):
     redis_url: str = Field("redis://127.0.0.1:6379/0", description="Redis URL", repr=False)
     rabbitmq_url: str = Field("amqp://guest:guest@127.0.0.1:5672/", description="RabbitMQ URL", repr=False)
     servicebus_connection: str = Field("", description="Service Bus connection string", repr=False)
+    servicebus_namespace: str = Field(
+        "",
+        # The Functions binding reads the same name, beside the connection string's.
+        validation_alias="FRAUDSENSE_SERVICEBUS_CONNECTION__fullyQualifiedNamespace",
+        description="Service Bus namespace reached with an identity instead of a connection string",
+    )
 
     broker: Literal["rabbitmq", "servicebus", "memory"] = Field(
         "rabbitmq", description="Which queue: rabbitmq, servicebus or memory"
@@ -100,13 +106,20 @@ def _listed(text: str) -> set[str]:
     return {name.strip() for name in text.split(",")} - {""}
 
 
+def variable_of(field: str) -> str:
+    """The environment variable that a field is read from."""
+    declared = Settings.model_fields.get(field)
+    alias = declared.validation_alias if declared else None
+    return alias if isinstance(alias, str) else f"FRAUDSENSE_{field}".upper()
+
+
 def load_settings() -> Settings:
     """The settings of this process. Raises UserError naming those that make no sense."""
     try:
         return Settings()
     except ValidationError as error:
         problems = "; ".join(
-            f"FRAUDSENSE_{problem['loc'][0]}".upper() + f": {problem['msg'].removeprefix('Value error, ')}"
+            f"{variable_of(str(problem['loc'][0]))}: {problem['msg'].removeprefix('Value error, ')}"
             for problem in error.errors()
         )
         raise UserError(f"{problems}.") from None  # the original shows the values, which may be secret

@@ -11,7 +11,7 @@ from shared.settings import Settings
 def blueprint(settings: Settings) -> func.Blueprint:
     """The function `ingest`; its attribute `asgi_app` is the app itself, for servers that speak ASGI.
 
-    Raises NoPublisher.
+    Raises UserError where the settings do not say how to reach their broker.
     """
     expect_publisher(settings)
     app = create_app(once_per_loop(lambda: wire(settings)))

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from functions.ingest.blueprint import blueprint
 from functions.ingest.posting import MAX_BATCH_ITEMS
 from functions.ingest.wiring import once_per_loop
-from shared.broker.selection import NoPublisher
+from shared.command_line import UserError
 from shared.settings import Settings
 from tests.builders import a_posted_transaction
 from tests.conftest import ROOT
@@ -79,8 +79,8 @@ async def test_parts_that_cannot_be_made_are_a_problem_document(path: str) -> No
     assert (response.status_code, response.mimetype) == (500, "application/problem+json")
 
 
-def test_a_broker_to_which_nothing_can_be_published_stops_the_start() -> None:
-    with pytest.raises(NoPublisher, match="set FRAUDSENSE_BROKER=rabbitmq"):
+def test_a_broker_that_the_settings_do_not_say_how_to_reach_stops_the_start() -> None:
+    with pytest.raises(UserError, match="needs FRAUDSENSE_SERVICEBUS_CONNECTION"):
         blueprint(SETTINGS.model_copy(update={"broker": "servicebus"}))
 
 

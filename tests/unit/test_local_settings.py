@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from local.chosen import given_urls
-from shared.settings import Settings
+from shared.settings import Settings, variable_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,7 +27,7 @@ def test_the_example_lists_every_setting_with_its_default_and_nothing_else() -> 
         for line in example
         if line.startswith("#FRAUDSENSE_")
     }
-    defaults = {f"FRAUDSENSE_{name.upper()}": field.default for name, field in Settings.model_fields.items()}
+    defaults = {variable_of(name): field.default for name, field in Settings.model_fields.items()}
     assert listed == {name: str(value).removeprefix(f"{ROOT}/") for name, value in defaults.items()}
 
 

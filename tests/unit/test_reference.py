@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from shared.auth import ROUTES
-from shared.settings import Settings
+from shared.settings import Settings, variable_of
 from shared.telemetry.logs import Event
 from shared.telemetry.metrics import METRICS
 
@@ -30,7 +30,7 @@ def plain(text: str | None) -> str:
 
 def test_settings() -> None:
     declared = [
-        (f"FRAUDSENSE_{name}".upper(), shown(field.default), plain(field.description))
+        (variable_of(name), shown(field.default), plain(field.description))
         for name, field in Settings.model_fields.items()
     ]
 
@@ -59,9 +59,7 @@ def test_routes() -> None:
 def test_settings_stand_in_the_example_of_the_environment_file() -> None:
     example = re.findall(r"^#?(FRAUDSENSE_\w+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE)
 
-    assert example == [
-        (f"FRAUDSENSE_{name}".upper(), shown(field.default)) for name, field in Settings.model_fields.items()
-    ]
+    assert example == [(variable_of(name), shown(field.default)) for name, field in Settings.model_fields.items()]
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)

@@ -5,7 +5,7 @@ from psycopg.conninfo import conninfo_to_dict
 from pydantic import ValidationError
 
 from shared.command_line import UserError
-from shared.settings import SHIPPED_MODEL, Settings, load_settings
+from shared.settings import SHIPPED_MODEL, Settings, load_settings, variable_of
 
 PARTS = {
     "FRAUDSENSE_DATABASE_HOST": "db.internal",
@@ -19,7 +19,7 @@ PARTS = {
 @pytest.fixture(autouse=True)
 def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in Settings.model_fields:
-        monkeypatch.delenv(f"FRAUDSENSE_{name}".upper(), raising=False)
+        monkeypatch.delenv(variable_of(name), raising=False)
 
 
 def set_all(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> None:
@@ -55,6 +55,14 @@ def test_one_url_wins_over_the_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     set_all(monkeypatch, PARTS | {"FRAUDSENSE_DATABASE_URL": "postgresql://u@elsewhere/x?sslmode=require"})
 
     assert Settings().postgres_url == "postgresql://u@elsewhere/x?sslmode=require"
+
+
+def test_the_namespace_of_service_bus_has_the_name_that_the_functions_binding_reads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FRAUDSENSE_SERVICEBUS_CONNECTION__fullyQualifiedNamespace", "n.servicebus.windows.net")
+
+    assert Settings().servicebus_namespace == "n.servicebus.windows.net"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,99 @@
+"""How a Service Bus namespace is reached: a connection string, or its name and this workload's identity."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.servicebus import parse_connection_string
+from azure.servicebus.aio import ServiceBusClient
+
+from shared.command_line import UserError
+
+if TYPE_CHECKING:
+    from azure.servicebus.aio.management import ServiceBusAdministrationClient
+
+# The SDK's own would go on for longer than a publisher may take to answer.
+RETRY_TOTAL, RETRY_BACKOFF_FACTOR, RETRY_BACKOFF_MAX = 3, 0.5, 5
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceBusAccess:
+    """A connection string; or, where that is empty, a namespace such as `name.servicebus.windows.net`.
+
+    Making it does no I/O. Raises UserError where neither makes sense for the queue.
+    """
+
+    queue_name: str
+    connection: str = field(default="", repr=False)
+    namespace: str = ""
+
+    def __post_init__(self) -> None:
+        if self.connection:
+            _expect_connection_string(self.connection, self.queue_name)
+        elif not self.namespace or "/" in self.namespace or ":" in self.namespace:
+            raise UserError(
+                "FRAUDSENSE_BROKER=servicebus needs FRAUDSENSE_SERVICEBUS_CONNECTION (a connection string), or "
+                "FRAUDSENSE_SERVICEBUS_CONNECTION__fullyQualifiedNamespace (<name>.servicebus.windows.net) with "
+                "an identity."
+            )
+
+    @asynccontextmanager
+    async def client(self) -> AsyncIterator[ServiceBusClient]:
+        """A client for sending and receiving; nothing connects before a sender or receiver is opened."""
+        async with AsyncExitStack() as stack:
+            if self.connection:
+                client = ServiceBusClient.from_connection_string(
+                    self.connection,
+                    retry_total=RETRY_TOTAL,
+                    retry_backoff_factor=RETRY_BACKOFF_FACTOR,
+                    retry_backoff_max=RETRY_BACKOFF_MAX,
+                )
+            else:
+                client = ServiceBusClient(
+                    self.namespace,
+                    await stack.enter_async_context(_identity()),
+                    retry_total=RETRY_TOTAL,
+                    retry_backoff_factor=RETRY_BACKOFF_FACTOR,
+                    retry_backoff_max=RETRY_BACKOFF_MAX,
+                )
+            yield await stack.enter_async_context(client)
+
+    @asynccontextmanager
+    async def administration(self) -> "AsyncIterator[ServiceBusAdministrationClient]":
+        """A client for a queue's properties, over HTTPS; what it reads needs the Manage right."""
+        from azure.servicebus.aio.management import (  # noqa: PLC0415 - slow to load, and seldom needed
+            ServiceBusAdministrationClient,
+        )
+
+        async with AsyncExitStack() as stack:
+            if self.connection:
+                client = ServiceBusAdministrationClient.from_connection_string(self.connection)
+            else:
+                credential = await stack.enter_async_context(_identity())
+                client = ServiceBusAdministrationClient(self.namespace, credential)
+            yield await stack.enter_async_context(client)
+
+
+@asynccontextmanager
+async def _identity() -> AsyncIterator[AsyncTokenCredential]:
+    """Workload identity in the cluster, a signed-in developer elsewhere."""
+    from azure.identity.aio import DefaultAzureCredential  # noqa: PLC0415 - slow to load, and seldom needed
+
+    async with DefaultAzureCredential() as credential:
+        yield credential
+
+
+def _expect_connection_string(connection: str, queue_name: str) -> None:
+    try:
+        named = parse_connection_string(connection).entity_path
+    except ValueError as error:
+        raise UserError(
+            f"FRAUDSENSE_SERVICEBUS_CONNECTION is not a Service Bus connection string: {error}"
+        ) from None
+    if named and named != queue_name:
+        raise UserError(
+            f"FRAUDSENSE_SERVICEBUS_CONNECTION is for '{named}' and FRAUDSENSE_QUEUE_NAME is '{queue_name}': "
+            "use the namespace's connection string, or that queue's name."
+        )
