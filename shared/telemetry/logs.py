@@ -27,6 +27,19 @@ class Event(StrEnum):
     UNEXPECTED_ERROR = "unexpected_error"
 
 
+_LIBRARIES = {
+    "aio_pika": logging.WARNING,
+    "aiormq": logging.ERROR,
+    "aiormq.connection": logging.CRITICAL,
+    "psycopg": logging.ERROR,
+    "uvicorn.access": logging.WARNING,
+    "azure.core": logging.WARNING,
+    "azure.identity": logging.WARNING,
+    "azure.servicebus": logging.WARNING,
+}
+"""Least severe level of each. Our events say once that a service is away, the drivers at every attempt."""
+
+
 def configure_logs(component: str, level: str = "INFO") -> None:
     """Send all logs of this process to stderr as JSON lines, once per process."""
     logging.basicConfig(handlers=[logging.StreamHandler(sys.stderr)], force=True)
@@ -47,8 +60,8 @@ def shape_logs(component: str, level: str) -> None:
     root.setLevel(level)
     for handler in root.handlers:
         handler.setFormatter(_MaskingFormatter(component))
-    for chatty in ("aio_pika", "aiormq", "uvicorn.access", "azure.core", "azure.identity", "azure.servicebus"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    for library, least in _LIBRARIES.items():
+        logging.getLogger(library).setLevel(least)
 
 
 class _MaskingFormatter(JsonFormatter):

@@ -63,6 +63,17 @@ def test_a_gauge_shows_its_last_value() -> None:
     assert "\nqueue_depth_envelopes 3.0\n" in shown
 
 
+def test_drivers_do_not_repeat_at_every_attempt_that_a_service_is_away() -> None:
+    lines = log_lines(
+        "for name in ('aiormq.connection', 'psycopg', 'aiormq.channel'):\n"
+        "    logging.getLogger(name).warning('not reached')\n"
+        "logging.getLogger('aiormq.connection').error('not reached')\n"
+        "logging.getLogger('aiormq.channel').error('callback failed')"
+    )
+
+    assert [line["message"] for line in lines] == ["callback failed"]
+
+
 def test_every_declared_metric_keeps_its_name() -> None:
     shown = metrics_after(
         "configure_metrics('ingest')\n"
