@@ -6,7 +6,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run status test check format func lock train clean venv
+.PHONY: help run status test chaos check format func lock train clean venv
 
 help: ## Show this list
 	@echo "FraudSense: make TARGET"
@@ -21,6 +21,9 @@ status: ## Show the URLs and process ids of what `make run` started
 
 test: ## Run the tests on services of their own; e.g. make test ARGS="-k alerts"
 	@$(BOOTSTRAP) test -- $(ARGS)
+
+chaos: ## Load and seeded faults on a stack of its own, then the books; e.g. make chaos ARGS="--seed 2 --seconds 900"
+	@$(BOOTSTRAP) chaos $(ARGS)
 
 check: venv ## Lint, formatting, types and import contracts
 	@$(BIN)/ruff check

@@ -18,6 +18,7 @@ COMMANDS = {
     ),
     "replay": ("local.replay", "post a CSV of transactions and wait until all are scored"),
     "retention": ("local.retention", "delete or archive what is older than some months"),
+    "chaos": ("local.chaos.command", "load, faults and the books: nothing may be lost, doubled or stuck"),
     "sample-traffic": ("local.sample_traffic", "post seeded sample traffic until stopped"),
 }
 

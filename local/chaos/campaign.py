@@ -1,0 +1,193 @@
+"""One campaign: load and faults together, healing, draining, and the books."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from time import monotonic
+from typing import Any
+
+import httpx
+import psycopg
+
+from local.chaos.books import Check, Heard, balance
+from local.chaos.deeds import NotDone, Scene, do
+from local.chaos.finding import found, progress, take_all
+from local.chaos.ledger import Ledger, Sent
+from local.chaos.listener import StreamClient, Subscriber
+from local.chaos.payments import parcels
+from local.chaos.schedule import Fault
+from local.chaos.stack import QUEUE, Stack
+from local.chaos.traffic import CONNECTIONS, REQUEST_SECONDS, Traffic
+from local.supervisor import TICK, Stopped, Supervisor
+from shared.broker.rabbitmq import RabbitMQPublisher
+from shared.domain.errors import BrokerUnavailable
+
+DRAIN_PAUSE_SECONDS = 1.0
+QUIET_SECONDS, QUIET_SECONDS_PER_NEWER = 2.0, 6.0
+"""Score holds messages that the queue does not count, and pauses for each newer envelope among them."""
+NO_PROGRESS_SECONDS = 60.0
+READY_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do: faults by time, under a load of `rate` payments a second for `seconds`."""
+
+    seed: int
+    seconds: float
+    rate: float
+    faults: Sequence[Fault]
+    fault_setting: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """A line of the timeline, `at` seconds after the start."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The books, and what they are about; `drain_seconds` passed between the last answer and the last record."""
+
+    checks: Sequence[Check]
+    ledger: Ledger
+    timeline: Sequence[Happening]
+    drain_seconds: float
+
+
+@dataclass(slots=True)
+class Timeline:
+    """What happened when; each line is told at once."""
+
+    tell: Callable[[str], None]
+    start: float = field(default_factory=monotonic)
+    lines: list[Happening] = field(default_factory=list)
+
+    def note(self, text: str) -> None:
+        """Something happens now."""
+        self.lines.append(Happening(monotonic() - self.start, text))
+        self.tell(f"{self.lines[-1].at:6.1f} s  {text}")
+
+
+async def run_campaign(plan: Plan, stack: Stack, tell: Callable[[str], None]) -> Outcome:
+    """Do it all on a running stack. An exception group holds Stopped where the supervisor is told to stop."""
+    ledger, timeline = Ledger(), Timeline(tell)
+    stack.supervisor.tell = timeline.note
+    dashboard = StreamClient(stack.urls["alerts"].replace("http", "ws", 1))
+    subscriber = Subscriber(stack.urls["redis"])
+    queue = RabbitMQPublisher(stack.urls["rabbitmq"], QUEUE)
+    limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
+    async with httpx.AsyncClient(base_url=stack.urls["ingest"], timeout=REQUEST_SECONDS, limits=limits) as client:
+        traffic = Traffic(client, queue, ledger, plan.seed)
+        scene = Scene(stack.supervisor, queue, traffic, ledger, dashboard, plan.fault_setting)
+        async with _background(_tend(stack.supervisor), dashboard.listen(), subscriber.listen()):
+            undone = await _strike_under_load(plan, scene, timeline)
+            drain_seconds = await _drain(stack, scene, timeline)
+            checks = [*await _close_books(stack, scene, subscriber, timeline), _struck(plan, undone)]
+    await queue.close()
+    return Outcome(checks, ledger, timeline.lines, drain_seconds)
+
+
+@asynccontextmanager
+async def _background(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run these beside the block, until it ends."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(work) for work in works]
+        yield
+        for task in tasks:
+            task.cancel()
+
+
+async def _tend(supervisor: Supervisor) -> None:
+    while not supervisor.stopping.is_set():
+        supervisor.tend()
+        await asyncio.sleep(TICK)
+    raise Stopped
+
+
+async def _strike_under_load(plan: Plan, scene: Scene, timeline: Timeline) -> list[str]:
+    """Load and faults, until every answer is in and all is healed; the faults that failed, and why."""
+    timeline.note(f"{plan.rate:g} payments a second for {plan.seconds:g} s, {len(plan.faults)} faults")
+    undone: list[str] = []
+    async with asyncio.TaskGroup() as works:
+        works.create_task(scene.traffic.send(parcels(plan.seed, plan.rate), plan.seconds))
+        for fault in plan.faults:
+            works.create_task(_strike(fault, scene, timeline, undone))
+    timeline.note("The load has ended and every fault is healed")
+    return undone
+
+
+async def _strike(fault: Fault, scene: Scene, timeline: Timeline, undone: list[str]) -> None:
+    await asyncio.sleep(fault.at)
+    timeline.note(f"begin  {fault}")
+    try:
+        await do(fault, scene)
+        timeline.note(f"end    {fault}")
+    except* NotDone as failures:
+        undone.append(f"{fault.kind}: {failures.exceptions[0]}")
+        timeline.note(f"failed {undone[-1]}")
+
+
+def _struck(plan: Plan, undone: Sequence[str]) -> Check:
+    numbers = {"faults": len(plan.faults), "kinds": len({fault.kind for fault in plan.faults})}
+    return Check("faults", "every fault of the schedule came about", numbers, undone)
+
+
+OpenWork = tuple[int, int, int, int]
+"""Accepted ids without an outcome, messages queued, alerts not announced, alerts not delivered."""
+
+_OPEN = "{} missing, {} queued, {} to announce, {} to deliver"
+
+
+async def _drain(stack: Stack, scene: Scene, timeline: Timeline) -> float:
+    """Wait until all that was accepted has an outcome and every alert came, or nothing moves; for how long."""
+    sent, start = scene.ledger.closed(), monotonic()
+    moved, before = start, None
+    while monotonic() < moved + _patience(before, sent):
+        state = await _open_work(stack, scene, sent)
+        if state != before:
+            moved, before = monotonic(), state
+            timeline.note(f"Draining: {_OPEN.format(*state) if state else 'no answer'}")
+        await asyncio.sleep(DRAIN_PAUSE_SECONDS)
+    return moved - start
+
+
+def _patience(state: OpenWork | None, sent: Sent) -> float:
+    """How long to wait for another state, in seconds."""
+    if state is None or any(state):
+        return NO_PROGRESS_SECONDS
+    return QUIET_SECONDS + QUIET_SECONDS_PER_NEWER * len(sent.newer)
+
+
+async def _open_work(stack: Stack, scene: Scene, sent: Sent) -> OpenWork | None:
+    """None where the services do not answer."""
+    try:
+        queued = await scene.queue.depth() - len(sent.newer)
+        reached = await asyncio.to_thread(progress, stack.urls["database"])
+    except (BrokerUnavailable, psycopg.Error):
+        return None
+    undelivered = reached.newest_seq - max(scene.dashboard.seqs, default=0)
+    return len(sent.accepted - reached.known), max(0, queued), reached.unannounced, max(0, undelivered)
+
+
+async def _close_books(stack: Stack, scene: Scene, subscriber: Subscriber, timeline: Timeline) -> list[Check]:
+    """Readiness first; then score is stopped, so that nothing moves while the books are read."""
+    supervisor, rabbitmq = stack.supervisor, stack.urls["rabbitmq"]
+    deadline = monotonic() + READY_SECONDS
+    while (unready := await asyncio.to_thread(supervisor.unready)) and monotonic() < deadline:
+        await asyncio.sleep(1)
+    timeline.note("Closing the books")
+    supervisor.hold("score")
+    while not supervisor.is_down("score"):
+        await asyncio.sleep(TICK)
+    left = await take_all(rabbitmq, QUEUE)
+    dead = await take_all(rabbitmq, f"{QUEUE}.dead")
+    reading = partial(found, stack.urls, dead_letters=len(dead), left_in_queue=left, unready=unready)
+    gaps = [(gap.begin, gap.end) for gap in subscriber.gaps]
+    heard = Heard(scene.dashboard.seqs, frozenset(subscriber.heard), gaps)
+    return balance(scene.ledger.closed(), await asyncio.to_thread(reading), heard)

@@ -1,0 +1,178 @@
+"""What each kind of fault does to the running stack. Every deed ends, and heals what it broke."""
+
+import asyncio
+import signal
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import count
+from time import monotonic
+
+from local.chaos.ledger import Ledger, Told
+from local.chaos.listener import StreamClient
+from local.chaos.payments import Door
+from local.chaos.schedule import Away, Fault, Kind
+from local.chaos.traffic import Traffic, envelope
+from local.supervisor import TICK, Supervisor
+from shared.domain.errors import BrokerUnavailable
+from shared.messages.envelope import ENVELOPE_VERSION, MAX_ITEMS
+from shared.ports import EnvelopePublisher
+
+STRIKE_SECONDS = 240.0
+DOWN_SECONDS = 40.0
+ALARMING_ENVELOPES, ALARMS_IN_EACH = 12, 3
+
+
+class NotDone(Exception):
+    """The fault could not be brought about; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What deeds act upon. `fault_setting` is what FRAUDSENSE_FAULT holds for score anyway."""
+
+    supervisor: Supervisor
+    queue: EnvelopePublisher
+    traffic: Traffic
+    ledger: Ledger
+    dashboard: StreamClient
+    fault_setting: str = ""
+    turns: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+    marks: Iterator[int] = field(default_factory=count)
+
+
+async def do(fault: Fault, scene: Scene) -> None:
+    """Bring the fault about; raises NotDone."""
+    await _DEEDS[fault.kind](scene, fault)
+
+
+async def _kill(scene: Scene, fault: Fault) -> None:
+    part = fault.kind.partition("-")[2]
+    async with scene.turns[part]:
+        pid = scene.supervisor.pids()[part]
+        scene.supervisor.send(part, signal.SIGKILL)
+        await _until(lambda: scene.supervisor.pids()[part] != pid, DOWN_SECONDS, f"{part} was not started again")
+
+
+async def _die_at_step(scene: Scene, fault: Fault) -> None:
+    """Start score again so that it is killed at the step of a batch that raises alerts."""
+    supervisor, step = scene.supervisor, fault.kind.partition("-")[2]
+    async with scene.turns["score"]:
+        passes = 1
+        supervisor.hold("score", signal.SIGKILL)
+        try:
+            await _until(lambda: supervisor.is_down("score"), DOWN_SECONDS, "score could not be stopped")
+            passes = await _batches_until_alarms(scene)
+        finally:
+            setting = ",".join(filter(None, (f"{step}:kill:{passes}", scene.fault_setting)))
+            before = supervisor.pids()["score"]
+            supervisor.release("score", {"FRAUDSENSE_FAULT": setting})
+        await _until(lambda: supervisor.pids()["score"] != before, DOWN_SECONDS, "score was not started again")
+        armed = supervisor.pids()["score"]
+        await _until(lambda: supervisor.pids()["score"] != armed, STRIKE_SECONDS, "no batch reached the step")
+
+
+async def _batches_until_alarms(scene: Scene) -> int:
+    """Queue envelopes that raise alerts; the number of batches until score is amid them."""
+    traffic = scene.traffic
+    alarms = [traffic.alarming(ALARMS_IN_EACH) for _ in range(ALARMING_ENVELOPES)]
+    await asyncio.gather(*(traffic.settle(Door.QUEUE, each, repeat=False) for each in alarms))
+    try:
+        return max(1, await scene.queue.depth() - ALARMING_ENVELOPES // 2)
+    except BrokerUnavailable:
+        return 1
+
+
+async def _take_away(scene: Scene, fault: Fault) -> None:
+    async with asyncio.TaskGroup() as outages:
+        for away in fault.away:
+            outages.create_task(_outage(scene, away, fault.seconds))
+
+
+async def _outage(scene: Scene, away: Away, seconds: float) -> None:
+    async with scene.turns[away.service]:
+        await (_hang if away.hangs else _keep_down)(scene.supervisor, away.service, seconds)
+
+
+async def _hang(supervisor: Supervisor, service: str, seconds: float) -> None:
+    supervisor.send(service, signal.SIGSTOP)
+    try:
+        await asyncio.sleep(seconds)
+    finally:
+        supervisor.send(service, signal.SIGCONT)
+
+
+async def _keep_down(supervisor: Supervisor, service: str, seconds: float) -> None:
+    pid = supervisor.pids()[service]
+    supervisor.hold(service)
+    try:
+        await _until(lambda: supervisor.is_down(service), DOWN_SECONDS, f"{service} could not be stopped")
+        await asyncio.sleep(seconds)
+    finally:
+        supervisor.release(service)
+    await _until(lambda: supervisor.pids()[service] != pid, DOWN_SECONDS, f"{service} was not started again")
+
+
+async def _poison_bytes(scene: Scene, _: Fault) -> None:
+    """Bytes that are no text, JSON that breaks off, and JSON that is no envelope."""
+    mark = _mark(scene)
+    bodies = {
+        f"{mark}a": b"\xff\xfe %a",
+        f"{mark}b": b'{"v": 1, "items": ["%a',
+        f"{mark}c": b'{"v": 1, "items": [], "mark": "%a"}',
+    }
+    for name, body in bodies.items():
+        await _publish(scene, body.replace(b"%a", name.encode()))
+        scene.ledger.poison.add(name)
+
+
+async def _poison_item(scene: Scene, _: Fault) -> None:
+    """One bad item among 100; the others must be scored."""
+    mark, items = _mark(scene), scene.traffic.alarming(MAX_ITEMS)
+    bad = items[MAX_ITEMS // 2]
+    bad |= {"transaction_id": mark, "amount": "-1"}
+    good = [each["transaction_id"] for each in items if each is not bad]
+    scene.ledger.note(good, Told.UNKNOWN)
+    await _publish(scene, envelope(items))
+    scene.ledger.note(good, Told.ACCEPTED)
+    scene.ledger.poison.add(mark)
+
+
+async def _newer_envelope(scene: Scene, _: Fault) -> None:
+    mark = _mark(scene)
+    await _publish(scene, envelope(scene.traffic.alarming(1), ENVELOPE_VERSION + 1, mark=mark))
+    scene.ledger.newer.add(mark)
+
+
+async def _drop_websocket(scene: Scene, _: Fault) -> None:
+    await _until(scene.dashboard.drop, DOWN_SECONDS, "the WebSocket client was never connected")
+
+
+def _mark(scene: Scene) -> str:
+    """A name that no other message has or contains."""
+    return f"chaos-mark-{next(scene.marks):04}"
+
+
+async def _publish(scene: Scene, body: bytes) -> None:
+    if not await scene.traffic.publish_surely(body):
+        raise NotDone("the queue did not confirm it")
+
+
+async def _until(holds: Callable[[], bool], seconds: float, otherwise: str) -> None:
+    """Wait until it holds; raises NotDone after so many seconds."""
+    deadline = monotonic() + seconds
+    while not holds():
+        if monotonic() > deadline:
+            raise NotDone(otherwise)
+        await asyncio.sleep(TICK)
+
+
+_DEEDS: Mapping[Kind, Callable[[Scene, Fault], Awaitable[None]]] = {
+    **dict.fromkeys((Kind.KILL_INGEST, Kind.KILL_SCORE, Kind.KILL_ALERTS), _kill),
+    **dict.fromkeys((kind for kind in Kind if kind.startswith("die-")), _die_at_step),
+    **dict.fromkeys((kind for kind in Kind if kind.is_outage), _take_away),
+    Kind.POISON_BYTES: _poison_bytes,
+    Kind.POISON_ITEM: _poison_item,
+    Kind.NEWER_ENVELOPE: _newer_envelope,
+    Kind.DROP_WEBSOCKET: _drop_websocket,
+}

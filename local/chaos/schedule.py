@@ -1,0 +1,126 @@
+"""Which faults strike when, and for how long: drawn from a seed, every kind at least once."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import cycle, islice
+from math import ceil
+from random import Random
+
+FAULTS_IN_300_SECONDS = 12
+LONG_RUN_SECONDS = 900
+LONGEST_OUTAGE_SECONDS = 150.0
+SHORTEST_OUTAGE_SECONDS = 2.0
+FIRST, LAST = 0.05, 0.92
+"""Faults strike between these shares of the run: after a start in peace, and with load to see them heal."""
+AT_MOST_AWAY = 0.55
+"""Of that time, at most this share has a service away."""
+
+SERVICES = ("redis", "postgres", "rabbitmq")
+
+
+class Kind(StrEnum):
+    """What can happen. `die-...`: score is killed just before that step of a batch."""
+
+    KILL_INGEST = "kill-ingest"
+    KILL_SCORE = "kill-score"
+    KILL_ALERTS = "kill-alerts"
+    DIE_DECODE = "die-decode"
+    DIE_OBSERVE = "die-observe"
+    DIE_DECIDE = "die-decide"
+    DIE_RECORD = "die-record"
+    DIE_ANNOUNCE = "die-announce"
+    DIE_MARK = "die-mark"
+    HANG_REDIS = "hang-redis"
+    HANG_POSTGRES = "hang-postgres"
+    HANG_RABBITMQ = "hang-rabbitmq"
+    DOWN_REDIS = "down-redis"
+    DOWN_POSTGRES = "down-postgres"
+    DOWN_RABBITMQ = "down-rabbitmq"
+    TOGETHER = "together"
+    POISON_BYTES = "poison-bytes"
+    POISON_ITEM = "poison-item"
+    NEWER_ENVELOPE = "newer-envelope"
+    DROP_WEBSOCKET = "drop-websocket"
+
+    @property
+    def is_outage(self) -> bool:
+        """Whether it lasts."""
+        return self is Kind.TOGETHER or self.startswith(("hang-", "down-"))
+
+
+@dataclass(frozen=True, slots=True)
+class Away:
+    """How a service is away: it hangs (SIGSTOP), or it is stopped and refuses connections."""
+
+    service: str
+    hangs: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What happens `at` seconds after the start; an outage lasts `seconds`."""
+
+    at: float
+    kind: Kind
+    seconds: float = 0.0
+    away: tuple[Away, ...] = ()
+
+    def __str__(self) -> str:
+        if not self.away:
+            return str(self.kind)
+        how = " and ".join(f"{each.service} {'hangs' if each.hangs else 'is down'}" for each in self.away)
+        return f"{how} for {self.seconds:.0f} s"
+
+
+def schedule(seed: int, seconds: float, kinds: Sequence[Kind] = tuple(Kind)) -> list[Fault]:
+    """The faults of a run of so many seconds, by time: 12 or more in 300 s, each kind at least once.
+
+    Outages follow one another and last 5 to 30 s in a run of 300 s; a run of 900 s or more has one of over 100 s.
+    """
+    chance = Random(f"{seed}:faults")
+    number = max(len(kinds), ceil(FAULTS_IN_300_SECONDS * seconds / 300))
+    chosen = list(islice(cycle(chance.sample(kinds, len(kinds))), number))
+    outages = [kind for kind in chosen if kind.is_outage]
+    others = [kind for kind in chosen if not kind.is_outage]
+    faults = [*_in_sequence(outages, seconds, chance), *_spread(others, seconds, chance)]
+    return sorted(faults, key=lambda fault: fault.at)
+
+
+def _spread(kinds: Sequence[Kind], seconds: float, chance: Random) -> Iterator[Fault]:
+    """One in each equal part of the time, also while a service is away."""
+    width = (LAST - FIRST) * seconds / max(1, len(kinds))
+    for place, kind in enumerate(kinds):
+        yield Fault(FIRST * seconds + (place + chance.uniform(0.1, 0.9)) * width, kind)
+
+
+def _in_sequence(kinds: Sequence[Kind], seconds: float, chance: Random) -> Iterator[Fault]:
+    durations = _durations(len(kinds), seconds, chance)
+    free = (LAST - FIRST) * seconds - sum(durations)
+    cuts = sorted(chance.uniform(0, free) for _ in kinds)
+    away = 0.0
+    for kind, duration, cut in zip(kinds, durations, cuts, strict=True):
+        yield Fault(FIRST * seconds + cut + away, kind, duration, _away(kind, chance))
+        away += duration
+
+
+def _durations(number: int, seconds: float, chance: Random) -> list[float]:
+    """A sixtieth to a tenth of the run, at most 30 s, shorter where all together would leave no time to heal."""
+    low = max(SHORTEST_OUTAGE_SECONDS, min(5.0, seconds / 60))
+    high = max(low, min(30.0, seconds / 10))
+    durations = [chance.uniform(low, high) for _ in range(number)]
+    budget = AT_MOST_AWAY * (LAST - FIRST) * seconds
+    if sum(durations) > budget:
+        shrink = max(0.0, (budget - number * low) / (sum(durations) - number * low))
+        durations = [low + shrink * (each - low) for each in durations]
+    if durations and seconds >= LONG_RUN_SECONDS:
+        durations[chance.randrange(number)] = chance.uniform(100.0, LONGEST_OUTAGE_SECONDS)
+    return durations
+
+
+def _away(kind: Kind, chance: Random) -> tuple[Away, ...]:
+    if kind is Kind.TOGETHER:
+        services = sorted(chance.sample(SERVICES, chance.choice((2, 3))))
+        return tuple(Away(service, chance.random() < 0.5) for service in services)
+    how, _, service = kind.partition("-")
+    return (Away(service, how == "hang"),)
