@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import psycopg
+import redis.asyncio
 
 from local.chaos.books import Check, Heard, balance
 from local.chaos.deeds import NotDone, Scene, do
@@ -79,17 +80,19 @@ async def run_campaign(plan: Plan, stack: Stack, tell: Callable[[str], None]) ->
     ledger, timeline = Ledger(), Timeline(tell)
     stack.supervisor.tell = timeline.note
     dashboard = StreamClient(stack.urls["alerts"].replace("http", "ws", 1))
-    subscriber = Subscriber(stack.urls["redis"])
+    redis_client = redis.asyncio.Redis.from_url(stack.urls["redis"], socket_timeout=10, socket_connect_timeout=2)
+    subscriber = Subscriber(redis_client)
     queue = RabbitMQPublisher(stack.urls["rabbitmq"], QUEUE)
     limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
     async with httpx.AsyncClient(base_url=stack.urls["ingest"], timeout=REQUEST_SECONDS, limits=limits) as client:
         traffic = Traffic(client, queue, ledger, plan.seed)
-        scene = Scene(stack.supervisor, queue, traffic, ledger, dashboard, plan.fault_setting)
+        scene = Scene(stack.supervisor, queue, traffic, ledger, dashboard, redis_client, plan.fault_setting)
         async with _background(_tend(stack.supervisor), dashboard.listen(), subscriber.listen()):
             undone = await _strike_under_load(plan, scene, timeline)
             drain_seconds = await _drain(stack, scene, timeline)
             checks = [*await _close_books(stack, scene, subscriber, timeline), _struck(plan, undone)]
     await queue.close()
+    await redis_client.aclose()
     return Outcome(checks, ledger, timeline.lines, drain_seconds)
 
 

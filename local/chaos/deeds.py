@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from itertools import count
 from time import monotonic
 
+import redis.asyncio
+from redis.exceptions import RedisError
+
 from local.chaos.ledger import Ledger, Told
 from local.chaos.listener import StreamClient
 from local.chaos.payments import Door
@@ -36,6 +39,7 @@ class Scene:
     traffic: Traffic
     ledger: Ledger
     dashboard: StreamClient
+    redis: redis.asyncio.Redis
     fault_setting: str = ""
     turns: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
     marks: Iterator[int] = field(default_factory=count)
@@ -148,6 +152,18 @@ async def _drop_websocket(scene: Scene, _: Fault) -> None:
     await _until(scene.dashboard.drop, DOWN_SECONDS, "the WebSocket client was never connected")
 
 
+async def _flush_redis(scene: Scene, _: Fault) -> None:
+    deadline = monotonic() + DOWN_SECONDS
+    async with scene.turns["redis"]:
+        while not scene.ledger.flushed:
+            try:
+                scene.ledger.flushed = await scene.redis.flushall()
+            except RedisError as error:
+                if monotonic() > deadline:
+                    raise NotDone("Redis could not be emptied") from error
+                await asyncio.sleep(TICK)
+
+
 def _mark(scene: Scene) -> str:
     """A name that no other message has or contains."""
     return f"chaos-mark-{next(scene.marks):04}"
@@ -175,4 +191,5 @@ _DEEDS: Mapping[Kind, Callable[[Scene, Fault], Awaitable[None]]] = {
     Kind.POISON_ITEM: _poison_item,
     Kind.NEWER_ENVELOPE: _newer_envelope,
     Kind.DROP_WEBSOCKET: _drop_websocket,
+    Kind.FLUSH_REDIS: _flush_redis,
 }

@@ -34,7 +34,7 @@ _ALERTS_SO_FAR = "SELECT count(*) FILTER (WHERE announced_at IS NULL), coalesce(
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Ids recorded or quarantined so far, alerts not announced, and the newest alert's seq."""
+    """Ids recorded or quarantined so far, the number of alerts not announced, and the newest alert's seq."""
 
     known: frozenset[str]
     unannounced: int
@@ -56,6 +56,7 @@ def found(
     with psycopg.connect(urls["database"], connect_timeout=CONNECT_SECONDS) as connection:
         rejected = connection.cursor(row_factory=class_row(Rejected)).execute(_REJECTED).fetchall()
         alerts = connection.cursor(row_factory=class_row(StoredAlert)).execute(_ALERTS).fetchall()
+        recorded, counted = _histories(connection, urls["redis"])
         return Found(
             recorded=dict(connection.execute(_ROWS.format("transactions")).fetchall()),
             scored=dict(connection.execute(_ROWS.format("scores")).fetchall()),
@@ -64,8 +65,8 @@ def found(
             alerts=alerts,
             dead_letters=dead_letters,
             left_in_queue=left_in_queue,
-            recorded_history=_recorded_history(connection),
-            history=_history(urls["redis"]),
+            recorded_history=recorded,
+            history=counted,
             unready=unready,
         )
 
@@ -82,15 +83,20 @@ async def take_all(rabbitmq_url: str, queue_name: str) -> list[bytes]:
     return bodies
 
 
-def _recorded_history(connection: psycopg.Connection[Any]) -> Mapping[str, Days]:
-    """By the Redis key that should hold them."""
-    by_key: defaultdict[str, dict[int, int]] = defaultdict(dict)
+def _histories(
+    connection: psycopg.Connection[Any], redis_url: str
+) -> tuple[Mapping[str, Days], Mapping[str, Days]]:
+    """As recorded and as counted, by account and currency; by its key in Redis what is not recorded."""
+    recorded: defaultdict[str, dict[int, int]] = defaultdict(dict)
+    names: dict[str, str] = {}
     for account, currency, day, number in connection.execute(_BY_DAY):
-        by_key[account_key(account, f"{_DAYS}{currency}")][day] = number
-    return by_key
+        name = names[account_key(account, f"{_DAYS}{currency}")] = f"{account} {currency}"
+        recorded[name][day] = number
+    return recorded, {names.get(key, key): days for key, days in _counted(redis_url).items()}
 
 
-def _history(redis_url: str) -> Mapping[str, Days]:
+def _counted(redis_url: str) -> Mapping[str, Days]:
+    """By Redis key."""
     with redis.Redis.from_url(redis_url, socket_timeout=CONNECT_SECONDS) as client:
         keys = [*client.scan_iter(match=f"*:{_DAYS}*", count=1000)]
         pipeline = client.pipeline(transaction=False)

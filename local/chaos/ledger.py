@@ -19,7 +19,7 @@ class Sent:
     """Ids by what their clients know: accepted at least once, refused each time (4xx), unknown (503, no answer).
 
     `conflicting` ids were sent with two contents; `poison` and `newer` are the marks of messages that cannot be
-    read and of envelopes of a newer version.
+    read and of envelopes of a newer version; `flushed` where Redis was emptied.
     """
 
     accepted: frozenset[str] = frozenset()
@@ -28,6 +28,7 @@ class Sent:
     conflicting: frozenset[str] = frozenset()
     poison: frozenset[str] = frozenset()
     newer: frozenset[str] = frozenset()
+    flushed: bool = False
 
 
 class Ledger:
@@ -40,6 +41,7 @@ class Ledger:
         self.conflicting: set[str] = set()
         self.poison: set[str] = set()
         self.newer: set[str] = set()
+        self.flushed = False
         self._told: dict[str, Told] = {}
 
     def note(self, transaction_ids: Iterable[str], told: Told) -> None:
@@ -59,4 +61,5 @@ class Ledger:
             conflicting=frozenset(self.conflicting),
             poison=frozenset(self.poison),
             newer=frozenset(self.newer),
+            flushed=self.flushed,
         )

@@ -65,17 +65,16 @@ class Gap:
 class Subscriber:
     """Another listener of the live channel: the alert ids it heard, and when it may have missed some."""
 
-    url: str
+    client: redis.asyncio.Redis
     heard: set[str] = field(default_factory=set)
     gaps: list[Gap] = field(default_factory=list)
     _last: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     async def listen(self) -> None:
         """Until cancelled."""
-        client = redis.asyncio.Redis.from_url(self.url, socket_timeout=30, socket_connect_timeout=2)
         while True:
             with suppress(FeedUnavailable):
-                async for message in subscribe(client):
+                async for message in subscribe(self.client):
                     self._take(message)
             await asyncio.sleep(PAUSE_SECONDS)
 

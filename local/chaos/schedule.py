@@ -42,6 +42,7 @@ class Kind(StrEnum):
     POISON_ITEM = "poison-item"
     NEWER_ENVELOPE = "newer-envelope"
     DROP_WEBSOCKET = "drop-websocket"
+    FLUSH_REDIS = "flush-redis"
 
     @property
     def is_outage(self) -> bool:

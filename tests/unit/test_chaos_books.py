@@ -31,8 +31,8 @@ FOUND = Found(
     alerts=[ALERT],
     dead_letters=0,
     left_in_queue=[b'{"v": 2, "mark": "mark-2"}'],
-    recorded_history={"k": {1: 3}},
-    history={"k": {1: 3}},
+    recorded_history={"acct-1 USD": {1: 3}},
+    history={"acct-1 USD": {1: 3}},
     unready=[],
 )
 HEARD = Heard([1], frozenset({"alert-b"}), [])
@@ -64,9 +64,9 @@ def test_books_that_balance_break_nothing() -> None:
         ("delivered", {"alerts": [ALERT, StoredAlert("c", 2, "u", NOON)]}),
         ("delivered", {"high": frozenset("bu")}),
         ("announced", {"alerts": [replace(ALERT, announced_at=None)]}),
-        ("history", {"history": {"k": {1: 4}}}),
+        ("history", {"history": {"acct-1 USD": {1: 4}}}),
         ("history", {"history": {}}),
-        ("history", {"history": {"k": {1: 3}, "stranger": {1: 1}}}),
+        ("history", {"history": {**FOUND.history, "stranger": {1: 1}}}),
         ("ready", {"unready": ["score"]}),
     ],
 )
@@ -110,3 +110,12 @@ def test_an_id_is_accepted_once_any_answer_says_so_and_refused_only_where_all_do
     assert (ledger.closed().accepted, ledger.closed().refused, ledger.closed().unknown) == tuple(
         map(frozenset, "abc")
     )
+
+
+def test_an_emptied_redis_need_not_know_an_account_that_was_not_seen_since() -> None:
+    flushed = replace(SENT, flushed=True)
+    both = {**FOUND.recorded_history, "acct-2 USD": {1: 1}}
+    assert broken(flushed, replace(FOUND, recorded_history=both)) == []
+    assert broken(SENT, replace(FOUND, recorded_history=both)) == ["history"]
+    half = {**FOUND.recorded_history, "acct-1 EUR": {1: 1}}
+    assert broken(flushed, replace(FOUND, recorded_history=half)) == ["history"]
