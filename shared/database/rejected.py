@@ -64,6 +64,11 @@ class RejectedLetters:
                 return [*(await connection.execute(query)).mappings()]
 
 
+def is_row(letter_id: str) -> bool:
+    """Whether this is the id of a row of the quarantine."""
+    return _ID.fullmatch(letter_id) is not None
+
+
 def _selected(selection: Selection) -> Select[Any]:
     query = select(rejected_messages).order_by(_table.id)
     if selection.ids:
