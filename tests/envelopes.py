@@ -18,7 +18,7 @@ _leaves = (
     st.none()
     | st.booleans()
     | st.integers()
-    | st.sampled_from([10**300, 10**400, -(2**1023), 1e308, -0.0, 4111111111111111])
+    | st.sampled_from([10**300, 10**400, -(2**1023), 1e308, -0.0, 4111111111111111, "\x00", "\ud800"])
     | st.floats()
     | ANY_TEXT
 )
@@ -39,7 +39,10 @@ def _changed_by(changes: dict[str, Any]) -> dict[str, Any]:
 _changes = st.fixed_dictionaries(
     {}, optional={name: _hard.get(name, ANY_JSON) | ANY_JSON for name in TransactionIn.model_fields}
 )
-ANY_ITEM = ANY_JSON | st.fixed_dictionaries({"transaction": ANY_JSON}) | _changes.map(_changed_by)
+_unknown_fields = st.dictionaries(ANY_TEXT, ANY_JSON, max_size=2)
+ANY_ITEM = (
+    ANY_JSON | st.fixed_dictionaries({"transaction": ANY_JSON}) | (_changes | _unknown_fields).map(_changed_by)
+)
 """An item that is nearly right, or anything else."""
 
 _name = st.from_regex(r"[A-Za-z][A-Za-z0-9._:@+-]{0,63}", fullmatch=True)
