@@ -41,8 +41,8 @@ _logger = logging.getLogger(__name__)
 MAX_BATCH_BYTES = 4 * 1024 * 1024
 MAX_BATCH_ITEMS = 1_000
 ANSWER_WITHIN_SECONDS = 4.0
-"""A caller hears of a broker that is away within 5 seconds, whatever was in flight when the request came and however
-busy the machine is."""
+"""A caller hears of a broker that is away within 5 seconds, whatever was in flight when the request came; the rest
+is for a busy machine."""
 
 _TURN_SECONDS = 0.002
 Endpoint = Callable[[Request], Awaitable[Response]]
