@@ -57,9 +57,7 @@ def _reaching_what_runs(settings: Settings) -> Settings:
     """The settings with the RabbitMQ that `run` started, unless the user gave one. Raises UserError."""
     if settings.broker == "memory":
         raise UserError("FRAUDSENSE_BROKER=memory has no queue outside one process; set it to rabbitmq.")
-    if settings.broker == "servicebus":
-        raise UserError("Nothing publishes to Service Bus yet: set FRAUDSENSE_BROKER=rabbitmq.")
-    if "rabbitmq" in given_urls(settings):
+    if settings.broker == "servicebus" or "rabbitmq" in given_urls(settings):
         return settings
     state = held_state(settings.data_dir)
     if state is None:

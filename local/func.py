@@ -10,7 +10,7 @@ from pathlib import Path
 
 from local.data_folder import DataFolder
 from local.parts import alerts, environment_of_parts, is_healthy, python_module
-from local.session import start_services, supervise
+from local.session import declare_queue, start_services, supervise
 from local.supervisor import Part, Supervisor
 from local.terminal import tell
 from shared.command_line import UserError
@@ -37,7 +37,7 @@ def _work(program: str, settings: Settings, folder: DataFolder, supervisor: Supe
     environment = environment_of_parts(urls, settings)
     supervisor.wait_ready()
     supervisor.run_job("migrate", python_module("shared.database.migrate"), environment)
-    supervisor.run_job("topology", python_module("shared.broker.topology"), environment)
+    declare_queue(settings, environment, supervisor)
     functions = Part(
         name="functions",
         command=(program, "start", "--port", str(settings.ingest_port)),

@@ -73,10 +73,7 @@ def run_rabbitmq(function: Registered, host: Host) -> None:
 
     if function.trigger.get("dataType") != "BINARY":
         raise UserError("The RabbitMQ trigger must have data_type='binary'; text would lose undecodable bytes.")
-    start_status = getattr(function.call, "start_status", None)
-    if start_status is not None:
-        start_status()
-    log(logger, logging.INFO, Event.STARTED)
+    _start(function)
     name = str(function.trigger["name"])
     trigger = RabbitMQTrigger(
         _app_setting(host, str(function.trigger["connectionStringSetting"])),
@@ -87,19 +84,41 @@ def run_rabbitmq(function: Registered, host: Host) -> None:
     asyncio.run(_until_stopped(trigger.run, getattr(function.call, "stop", _nothing)))
 
 
+def run_service_bus(function: Registered, host: Host) -> None:
+    """Receive from the trigger's queue until SIGTERM or Ctrl-C."""
+    from local.service_bus_trigger import ServiceBusTrigger  # noqa: PLC0415 - as above
+    from shared.broker.service_bus_access import ServiceBusAccess  # noqa: PLC0415
+
+    if (function.trigger.get("dataType"), function.trigger.get("cardinality")) != ("BINARY", "MANY"):
+        raise UserError("The Service Bus trigger must have data_type='binary' and cardinality='many'.")
+    name, connection = str(function.trigger["name"]), str(function.trigger["connection"])
+    access = ServiceBusAccess(
+        _resolved(host, str(function.trigger["queueName"])),
+        host.app_settings.get(connection, ""),
+        host.app_settings.get(f"{connection}__fullyQualifiedNamespace", ""),
+    )
+    _start(function)
+    trigger = ServiceBusTrigger(
+        access,
+        int(host.host_json["extensions"]["serviceBus"]["maxMessageBatchSize"]),
+        lambda batch: function.call(**{name: batch}),
+    )
+    asyncio.run(_until_stopped(trigger.run, getattr(function.call, "stop", _nothing)))
+
+
+def _start(function: Registered) -> None:
+    getattr(function.call, "start_status", _nothing)()
+    log(logger, logging.INFO, Event.STARTED)
+
+
 def _nothing() -> None:
-    """What a function without `stop()` is asked."""
-
-
-def refuse_service_bus(_function: Registered, _host: Host) -> None:
-    """Always raises UserError."""
-    raise UserError("This stand-in does not run Service Bus triggers: set FRAUDSENSE_BROKER=rabbitmq.")
+    """What a function does that has no `start_status()` or `stop()`."""
 
 
 RUNNERS: Mapping[str, Callable[[Registered, Host], None]] = {
     "httpTrigger": run_http,
     "rabbitMQTrigger": run_rabbitmq,
-    "serviceBusTrigger": refuse_service_bus,
+    "serviceBusTrigger": run_service_bus,
 }
 
 

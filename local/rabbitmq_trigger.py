@@ -11,13 +11,13 @@ from aio_pika import connect
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 
+from local.stopping import pause
 from shared.telemetry.logs import Event, log
 
 REQUEUE_COUNT_HEADER = "x-ms-rabbitmq-requeuecount"
 MAX_RUNS = 5
 CONNECT_TIMEOUT = timedelta(seconds=5)
 CONFIRM_TIMEOUT = timedelta(seconds=10)
-RECONNECT_PAUSE = timedelta(seconds=1)
 HEARTBEAT_SECONDS = 20
 
 logger = logging.getLogger(__name__)
@@ -79,9 +79,10 @@ class RabbitMQTrigger:
             except (TimeoutError, *CONNECTION_EXCEPTIONS) as error:
                 reason = str(error) or "no answer"
             if not stop.is_set():
-                log(logger, logging.WARNING, Event.SERVICE_AWAY, service="rabbitmq", detail=reason)
+                if not self._away:
+                    log(logger, logging.WARNING, Event.SERVICE_AWAY, service="rabbitmq", detail=reason)
                 self._away = True
-                await _pause(stop)
+                await pause(stop)
 
     async def _consume(self, stop: asyncio.Event) -> None:
         async with await _connected(self._url) as connection:
@@ -140,7 +141,3 @@ async def _connected(url: str) -> AbstractConnection:
 def _requeue_count(message: AbstractIncomingMessage) -> int:
     count = message.headers.get(REQUEUE_COUNT_HEADER)
     return count if isinstance(count, int) else 0
-
-
-async def _pause(stop: asyncio.Event) -> None:
-    await asyncio.wait({asyncio.ensure_future(stop.wait())}, timeout=RECONNECT_PAUSE.total_seconds())

@@ -8,7 +8,7 @@ from typing import Any
 
 from local.data_folder import STATE, DataFolder
 from local.parts import alerts, environment_of_parts, function_group, python_module, sample_traffic
-from local.session import start_services, supervise
+from local.session import declare_queue, start_services, supervise
 from local.supervisor import Supervisor
 from local.terminal import tell
 from shared.settings import Settings, load_settings
@@ -40,8 +40,7 @@ def _start_doors(settings: Settings, urls: dict[str, str], supervisor: Superviso
     supervisor.wait_ready("postgres", "redis")
     supervisor.run_job("migrate", python_module("shared.database.migrate"), environment)
     supervisor.start(alerts(settings, environment))
-    supervisor.wait_ready("rabbitmq")
-    supervisor.run_job("topology", python_module("shared.broker.topology"), environment)
+    declare_queue(settings, environment, supervisor)
     supervisor.start(function_group("score", settings.score_port, environment))
     supervisor.start(function_group("ingest", settings.ingest_port, environment))
     if settings.sample_traffic == "on":
@@ -60,7 +59,7 @@ def _announce(settings: Settings, folder: DataFolder, supervisor: Supervisor, ur
 
 
 def _state(settings: Settings, supervisor: Supervisor, urls: dict[str, str]) -> dict[str, Any]:
-    """What runs where; a service that the user gave has no process id."""
+    """What runs where; a service that the user gave has no process id, one that is not used no URL."""
     doors = {name: f"http://127.0.0.1:{getattr(settings, f'{name}_port')}" for name in ("ingest", "alerts")}
     services = {name: urls.get(name) for name in ("database", "redis", "rabbitmq")}
     pids = supervisor.pids()

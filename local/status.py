@@ -8,6 +8,8 @@ from local.data_folder import held_state
 from local.terminal import tell
 from shared.settings import load_settings
 
+_ABSENT = {"urls": "not used", "pids": "not started here"}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The one option."""
@@ -28,5 +30,5 @@ def run(args: argparse.Namespace) -> int:
         return 0
     for kind, rows in state.items():
         for name, value in rows.items():
-            tell(f"{kind:5} {name:9} {value or 'given'}")
+            tell(f"{kind:5} {name:9} {value or _ABSENT[kind]}")
     return 0

@@ -1,11 +1,14 @@
 """Turning Ctrl-C, SIGTERM and a closed terminal into an orderly stop."""
 
+import asyncio
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import timedelta
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+RECONNECT_PAUSE = timedelta(seconds=1)
 
 
 @contextmanager
@@ -18,3 +21,9 @@ def stopping_on_signals() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+async def pause(stop: asyncio.Event) -> None:
+    """Between two attempts to connect; ends early with `stop`."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), RECONNECT_PAUSE.total_seconds())

@@ -24,12 +24,12 @@ class Stack:
     urls: dict[str, str]
     pids: dict[str, int]
 
-    def local(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def local(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """`python -m local <words>` against this stack."""
         return subprocess.run(
             [sys.executable, "-m", "local", *words],
             cwd=ROOT,
-            env=os.environ | {"FRAUDSENSE_DATA_DIR": str(self.data_dir)},
+            env=os.environ | {"FRAUDSENSE_DATA_DIR": str(self.data_dir)} | environment,
             capture_output=True,
             text=True,
             timeout=180,

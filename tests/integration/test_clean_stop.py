@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,6 +21,8 @@ import pytest
 from aio_pika import connect
 
 from local.rabbitmq_trigger import REQUEUE_COUNT_HEADER
+from shared.broker.service_bus import ServiceBusPublisher
+from shared.broker.service_bus_access import ServiceBusAccess
 from tests.builders import a_posted_transaction
 from tests.conftest import Services
 from tests.contract.brokers import Proxy, RabbitMQBroker, rabbitmq_broker
@@ -59,8 +62,8 @@ class Part:
 
     def waits_for(self, service: str) -> bool:
         """Whether score has begun to wait for a service that is away."""
-        waited = f'score_retries_total{{service="{service}"}}'
-        return self.answers() and waited in httpx.get(f"{self.url}/metrics").text
+        waited = rf'score_retries_total{{service="{service}"}} [1-9]'
+        return self.answers() and re.search(waited, httpx.get(f"{self.url}/metrics").text) is not None
 
     def terminate(self) -> None:
         """SIGTERM."""
@@ -176,6 +179,31 @@ async def test_a_batch_that_waits_for_an_outage_is_given_back_at_once_and_uncoun
     [(body, headers)] = await left()
     assert body == envelope
     assert REQUEUE_COUNT_HEADER not in headers
+
+
+async def test_over_service_bus_a_batch_that_waits_is_abandoned_at_once(
+    start, proxies: dict[str, Proxy], queue_name: str
+) -> None:
+    pytest.importorskip("proton", reason="the test double of Service Bus needs python-qpid-proton")
+    from tests.servicebus.double import running_double  # noqa: PLC0415 - as above
+
+    await proxies["redis"].stop()
+    envelope = an_envelope(a_posted_transaction(transaction_id=an_id()))
+    with running_double() as double:
+        access = ServiceBusAccess(queue_name, double.connection_string)
+        publisher = ServiceBusPublisher(access)
+        await publisher.publish(envelope, message_id="m-1")
+        await publisher.close()
+        broker = {"FRAUDSENSE_BROKER": "servicebus", "FRAUDSENSE_SERVICEBUS_CONNECTION": double.connection_string}
+        score = start("score", **broker)
+        await score.until(lambda part: part.waits_for("redis"))
+
+        score.terminate()
+
+        assert await score.ended(within=SOON_SECONDS) == 0
+        async with access.client() as client, client.get_queue_receiver(queue_name) as receiver:
+            [message] = await receiver.receive_messages(1, max_wait_time=5)
+            assert (b"".join(message.body), message.delivery_count) == (envelope, 1)
 
 
 async def test_the_batch_in_hand_is_recorded_and_settled_and_the_next_is_untouched(

@@ -1,16 +1,9 @@
 """The stand-in for the Functions host, as a process: a toy app, a real RabbitMQ, real signals."""
 
 import asyncio
-import json
-import os
-import signal
 import socket
-import subprocess
-import sys
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import groupby
 from pathlib import Path
 
 import httpx
@@ -18,63 +11,13 @@ import pytest
 
 from tests.contract.brokers import RabbitMQBroker, rabbitmq_broker
 from tests.ports import free_port
-
-ROOT = Path(__file__).parents[2]
-PATIENCE_SECONDS = 20
-
-
-class RunningHost:
-    """A host process with what its toy app wrote down."""
-
-    def __init__(self, notes: Path, *arguments: str, **environment: str) -> None:
-        self._notes = notes
-        notes.touch()
-        command = [sys.executable, "-m", "local.functions_host", "--app", "tests.integration.toy_function_app"]
-        self.process = subprocess.Popen(
-            [*command, *arguments],
-            cwd=ROOT,
-            env=os.environ | {"TOY_NOTES": str(notes)} | environment,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def notes(self) -> list[str]:
-        return self._notes.read_text().splitlines()
-
-    def wait_for(self, note: str, times: int = 1) -> None:
-        self.wait_until(lambda: self.notes().count(note) >= times)
-
-    def wait_until(self, condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not condition():
-            assert self.process.poll() is None, self.process.communicate()[1]
-            assert time.monotonic() < deadline, self.notes()
-            time.sleep(0.02)
-
-    def events(self) -> list[str]:
-        """What it logged, once it has ended; several times the same in a row counts once."""
-        assert self.process.stderr
-        lines = (json.loads(line) for line in self.process.stderr if line.startswith("{"))
-        return [event for event, _ in groupby(line["event"] for line in lines if "event" in line)]
-
-    def stop(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(PATIENCE_SECONDS)
+from tests.toy_host import PATIENCE_SECONDS, RunningHost, toy_hosts
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., RunningHost]]:
-    """Starts hosts and leaves none behind."""
-    started: list[RunningHost] = []
-
-    def start_one(*arguments: str, **environment: str) -> RunningHost:
-        started.append(RunningHost(tmp_path / "notes", *arguments, **environment))
-        return started[-1]
-
-    yield start_one
-    for host in started:
-        host.process.kill()
-        host.process.communicate()
+    with toy_hosts(tmp_path) as start:
+        yield start
 
 
 @pytest.fixture
@@ -196,9 +139,10 @@ def test_a_port_that_is_taken_is_a_sentence(start) -> None:
     ("environment", "sentence"),
     [
         ({"FRAUDSENSE_BROKER": "memory"}, "keeps the queue inside one process"),
+        ({"FRAUDSENSE_BROKER": "servicebus"}, "needs FRAUDSENSE_SERVICEBUS_CONNECTION"),
         (
-            {"TOY_TRIGGER": "serviceBusTrigger"},
-            "does not run Service Bus triggers: set",
+            {"FRAUDSENSE_BROKER": "servicebus", "TOY_CARDINALITY": "one"},
+            "must have data_type='binary' and cardinality='many'",
         ),
     ],
 )

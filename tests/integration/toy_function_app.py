@@ -3,10 +3,12 @@
 import os
 import time
 from pathlib import Path
+from typing import List  # noqa: UP035 - see score_batch
 
 import azure.functions as func
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
+BROKER = os.environ.get("FRAUDSENSE_BROKER", "rabbitmq")
 NOTES = Path(os.environ["TOY_NOTES"])
 
 
@@ -33,7 +35,7 @@ if os.environ["FRAUDSENSE_FUNCTIONS"] == "ingest":
     app.function_name("ingest")(app.route("{*route}")(ingest))
 else:
 
-    def score(body: bytes) -> None:
+    def work(body: bytes) -> None:
         _note(f"begin {body!r}")
         if body == b"slow":
             time.sleep(1)
@@ -41,12 +43,30 @@ else:
             raise ValueError("bad")
         _note(f"end {body!r}")
 
-    score.start_status = lambda: _note("status")  # type: ignore[attr-defined]
-    trigger = app.generic_trigger(
-        arg_name="body",
-        type=os.environ.get("TOY_TRIGGER", "rabbitMQTrigger"),
-        queueName="%FRAUDSENSE_QUEUE_NAME%",
-        connectionStringSetting="FRAUDSENSE_RABBITMQ_URL",
-        data_type="binary",
-    )
-    app.function_name("score")(trigger(score))
+    def score(body: bytes) -> None:
+        work(body)
+
+    def score_batch(batch: List[func.ServiceBusMessage]) -> None:  # noqa: UP006 - as the worker wants it
+        _note(f"batch of {len(batch)}")
+        for message in batch:
+            work(message.get_body())
+
+    if BROKER == "servicebus":
+        trigger = app.service_bus_queue_trigger(
+            arg_name="batch",
+            connection="FRAUDSENSE_SERVICEBUS_CONNECTION",
+            queue_name="%FRAUDSENSE_QUEUE_NAME%",
+            cardinality=os.environ.get("TOY_CARDINALITY", "many"),
+            data_type="binary",
+        )
+    else:
+        trigger = app.generic_trigger(
+            arg_name="body",
+            type="rabbitMQTrigger",
+            queueName="%FRAUDSENSE_QUEUE_NAME%",
+            connectionStringSetting="FRAUDSENSE_RABBITMQ_URL",
+            data_type="binary",
+        )
+    function = score_batch if BROKER == "servicebus" else score
+    function.start_status = lambda: _note("status")  # type: ignore[attr-defined]
+    app.function_name("score")(trigger(function))
