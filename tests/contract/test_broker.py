@@ -18,6 +18,7 @@ from shared.domain.errors import BrokerUnavailable, EnvelopeRefused
 from shared.messages.envelope import MAX_ENVELOPE_BYTES
 from shared.settings import Settings
 from tests.contract.brokers import Broker, MemoryBroker, RabbitMQBroker, rabbitmq_broker
+from tests.contract.service_bus import azure_broker, service_bus_broker
 
 MakeBroker = Callable[[int], AbstractAsyncContextManager[Broker]]
 ENVELOPE = b'{"v":1,"items":[]}'
@@ -28,10 +29,22 @@ async def memory_broker(max_length: int) -> AsyncIterator[Broker]:
     yield MemoryBroker(max_length)
 
 
-@pytest.fixture(params=["memory", "rabbitmq-quorum", "rabbitmq-classic"])
+@pytest.fixture(
+    params=[
+        "memory",
+        "rabbitmq-quorum",
+        "rabbitmq-classic",
+        "servicebus",
+        pytest.param("azure", marks=pytest.mark.azure),
+    ]
+)
 def make_broker(request: pytest.FixtureRequest, queue_name: str) -> MakeBroker:
     if request.param == "memory":
         return memory_broker
+    if request.param == "servicebus":
+        return lambda max_length: service_bus_broker(queue_name, max_length)
+    if request.param == "azure":
+        return azure_broker
     url = request.getfixturevalue("services").rabbitmq
     queue_type = request.param.removeprefix("rabbitmq-")
     return lambda max_length: rabbitmq_broker(url, queue_name, queue_type, max_length)

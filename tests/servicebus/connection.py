@@ -5,11 +5,12 @@ import time
 from typing import Any
 from urllib.parse import urlsplit
 
-from proton import Collector, Condition, Connection, Event, Link, Transport
+from proton import Collector, Condition, Connection, Event, Link, Terminus, Transport
 
+from tests.servicebus import administration
 from tests.servicebus.frames import MessageFormats
-from tests.servicebus.namespace import MAX_MESSAGE_BYTES, Namespace
-from tests.servicebus.nodes import Intake, Outlet
+from tests.servicebus.namespace import Namespace
+from tests.servicebus.nodes import Intake, Outlet, error
 from tests.servicebus.requests import Requests, Responses, manage, sign_in
 
 MANAGEMENT = "/$management"
@@ -38,6 +39,10 @@ class AmqpConnection(asyncio.Protocol):
         self._namespace.connections.discard(self)
 
     def data_received(self, data: bytes) -> None:
+        if data.startswith(b"GET ") and not self._namespace.misbehaviour.stalled:
+            self._socket.write(administration.answer(data, self._namespace.queues))
+            self._socket.close()
+            return
         self._backlog += data
         self.work()
 
@@ -88,15 +93,13 @@ class AmqpConnection(asyncio.Protocol):
 
     def _link_opened(self, event: Event) -> None:
         link = event.link
-        link.source.copy(link.remote_source)
-        link.target.copy(link.remote_target)
         address = _path(link.remote_source.address if link.is_sender else link.remote_target.address)
         node = self._refusal(address) or self._node(link, address)
         if isinstance(node, Condition):
-            link.open()
-            link.condition = node
-            link.close()
+            _refuse(link, node)
             return
+        link.source.copy(link.remote_source)
+        link.target.copy(link.remote_target)
         link.address = address
         node.opened(link)
         self._nodes[link] = node
@@ -104,7 +107,7 @@ class AmqpConnection(asyncio.Protocol):
 
     def _refusal(self, address: str) -> Condition | None:
         if address != "$cbs" and self._namespace.misbehaviour.refuse_links:
-            return Condition("amqp:unauthorized-access", f"Unauthorized access to '{address}'.")
+            return error("amqp:unauthorized-access", f"Unauthorized access to '{address}'.")
         return None
 
     def _node(self, link: Link, address: str) -> Any:
@@ -112,7 +115,7 @@ class AmqpConnection(asyncio.Protocol):
             return Responses() if link.is_sender else Requests(sign_in(self._namespace), self._reply_link)
         queue = self._namespace.queues.find(address.removesuffix(MANAGEMENT))
         if queue is None:
-            return Condition("amqp:not-found", f"The messaging entity '{address}' could not be found.")
+            return error("amqp:not-found", f"The messaging entity '{address}' could not be found.")
         if address.endswith(MANAGEMENT):
             return Responses() if link.is_sender else Requests(manage(queue), self._reply_link)
         return Outlet(self._namespace, queue) if link.is_sender else Intake(self._namespace, queue)
@@ -136,16 +139,16 @@ class AmqpConnection(asyncio.Protocol):
         elif delivery.readable and not delivery.partial:
             raw = bytes(link.recv(delivery.pending))
             link.advance()
-            if len(raw) > MAX_MESSAGE_BYTES:
-                link.condition = Condition("amqp:link:message-size-exceeded", _too_large(len(raw)))
-                link.close()
-            else:
-                node.received(link, delivery, raw, self._formats.next_of(link.name))
-                asyncio.get_running_loop().call_soon(self._namespace.wake_receivers)
+            node.received(link, delivery, raw, self._formats.next_of(link.name))
+            asyncio.get_running_loop().call_soon(self._namespace.wake_receivers)
 
 
-def _too_large(size: int) -> str:
-    return f"The received message (size:{size} bytes) exceeds the limit ({MAX_MESSAGE_BYTES} bytes)."
+def _refuse(link: Link, condition: Condition) -> None:
+    """Attach to nothing, and detach: so the SDK notices the reason before it sends."""
+    link.source.type = link.target.type = Terminus.UNSPECIFIED
+    link.open()
+    link.condition = condition
+    link.close()
 
 
 def _path(address: str | None) -> str:

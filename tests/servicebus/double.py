@@ -88,6 +88,10 @@ class ServiceBusDouble:
         """Make a queue."""
         self._call(lambda: self._server.namespace.queues.declare(name, rules))
 
+    def create_on_demand(self, allowed: bool) -> None:
+        """Whether a queue that is asked for is made."""
+        self._call(lambda: setattr(self._server.namespace.queues, "create_on_demand", allowed))
+
     def active(self, name: str) -> int:
         """Messages waiting or locked in a queue or dead-letter queue."""
         return self._call(lambda: len(self._server.namespace.queues.find(name) or ()))

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from proton import Condition, Delivery, Link
+from proton import Condition, Delivery, Link, symbol
 
 from tests.servicebus.messages import incoming, outgoing
 from tests.servicebus.namespace import MAX_MESSAGE_BYTES, Namespace
@@ -13,9 +13,14 @@ DEAD_LETTER = "com.microsoft:dead-letter"
 CREDIT = 500
 
 
+def error(condition: str, description: str) -> Condition:
+    """An AMQP error with all three fields, as Service Bus sends it: the SDK cannot read a shorter one."""
+    return Condition(condition, description, {symbol("tracking-id"): "double"})
+
+
 def refuse(delivery: Delivery, condition: str, description: str) -> None:
     """Settle as rejected."""
-    delivery.local.condition = Condition(condition, description)
+    delivery.local.condition = error(condition, description)
     delivery.update(Delivery.REJECTED)
     delivery.settle()
 
@@ -33,7 +38,9 @@ class Intake:
 
     def received(self, link: Link, delivery: Delivery, raw: bytes, message_format: int) -> None:
         link.flow(1)
-        if self._namespace.misbehaviour.busy:
+        if len(raw) > MAX_MESSAGE_BYTES:
+            refuse(delivery, "amqp:link:message-size-exceeded", f"{len(raw)} bytes exceed {MAX_MESSAGE_BYTES}.")
+        elif self._namespace.misbehaviour.busy:
             refuse(delivery, "com.microsoft:server-busy", "The namespace is throttled; wait 10 s and try again.")
         elif self._store(delivery, raw, message_format) and not self._namespace.misbehaviour.drop_acknowledgements:
             delivery.update(Delivery.ACCEPTED)
