@@ -6,9 +6,11 @@ import pytest
 
 from functions.score.circling import Circling
 from functions.score.put_back import PutBack, keep_locked, republish_with
+from functions.score.wiring import wire
 from shared.broker.memory import MemoryPublisher, MemoryQueue
 from shared.domain.errors import BrokerUnavailable
-from tests.scoring import Bench, an_envelope, posted_in_a_row
+from shared.settings import Settings
+from tests.scoring import Bench, StubScorer, an_envelope, posted_in_a_row
 
 NEWER = an_envelope(v=2)
 
@@ -57,6 +59,14 @@ def test_on_service_bus_too_only_the_newer_one_goes_back() -> None:
     deliveries = [queue.receive(), queue.receive()]
     assert [each and each.body for each in deliveries] == [NEWER, None]
     assert len(bench.recorder.recorded) == 1
+
+
+@pytest.mark.parametrize(("broker", "raises"), [("rabbitmq", False), ("servicebus", True)])
+def test_only_an_outage_on_service_bus_is_raised_everything_else_is_republished(broker: str, raises: bool) -> None:
+    connection = "Endpoint=sb://127.0.0.1;SharedAccessKeyName=a;SharedAccessKey=b;UseDevelopmentEmulator=true"
+    put_back = wire(Settings(broker=broker, servicebus_connection=connection), StubScorer()).put_back
+    assert (put_back.outage is keep_locked) is raises
+    assert put_back.newer is not keep_locked
 
 
 def test_each_time_it_goes_back_under_a_new_message_id() -> None:
