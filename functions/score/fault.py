@@ -16,7 +16,7 @@ from shared.domain.errors import FraudSenseError
 
 
 class Step(StrEnum):
-    """The steps of a batch; a fault strikes just before its step."""
+    """The steps of a batch; a fault strikes just before its step. Only batches with alerts have the last two."""
 
     DECODE = "decode"
     OBSERVE = "observe"

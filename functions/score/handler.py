@@ -86,9 +86,12 @@ def score(
     books = record(decided.done, rejected, recorder, patience)
     failures += [(scored.item, error) for scored, error in books.failed]
     shares, recorded_at = poison(received, failures), now()
-    reach(Step.ANNOUNCE)
-    announced, unannounced = announce(books.scored, recorder, announcer)
-    reach(Step.MARK)
+    alarming = _alarming(books.scored)
+    if alarming:
+        reach(Step.ANNOUNCE)
+    announced, unannounced = announce(alarming, recorder, announcer)
+    if announced:
+        reach(Step.MARK)
     unannounced = mark(announced, recorder, now()) or unannounced
     return Outcome(books, failures, shares, recorded_at, announced, unannounced, received.newer)
 
@@ -141,10 +144,9 @@ def record(
 
 
 def announce(
-    scored: Sequence[Scored], recorder: DecisionRecorder, announcer: AlertAnnouncer
+    alarming: Sequence[str], recorder: DecisionRecorder, announcer: AlertAnnouncer
 ) -> tuple[Sequence[Alert], Exception | None]:
-    """Publish the batch's alerts that nobody announced yet; those published, and why not where they were not."""
-    alarming = [each.item.transaction.transaction_id for each in scored if each.transaction.decision.raises_alert]
+    """Publish the alerts of these ids that nobody announced yet; those published, and why others were not."""
     if not alarming:
         return (), None
     try:
@@ -188,3 +190,8 @@ def _quarantined(reason: str, item: Item, error: Exception) -> RejectedMessage:
         account_id=item.transaction.account_id,
         trace_id=trace_id(item.traceparent),
     )
+
+
+def _alarming(scored: Sequence[Scored]) -> list[str]:
+    """The ids that raise an alert."""
+    return [each.item.transaction.transaction_id for each in scored if each.transaction.decision.raises_alert]

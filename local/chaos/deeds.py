@@ -17,13 +17,12 @@ from local.chaos.payments import Door
 from local.chaos.schedule import Away, Fault, Kind
 from local.chaos.traffic import Traffic, envelope
 from local.supervisor import TICK, Supervisor
-from shared.domain.errors import BrokerUnavailable
 from shared.messages.envelope import ENVELOPE_VERSION, MAX_ITEMS
 from shared.ports import EnvelopePublisher
 
 STRIKE_SECONDS = 240.0
 DOWN_SECONDS = 40.0
-ALARMING_ENVELOPES, ALARMS_IN_EACH = 12, 3
+ALARMS = 3
 
 
 class NotDone(Exception):
@@ -59,32 +58,20 @@ async def _kill(scene: Scene, fault: Fault) -> None:
 
 
 async def _die_at_step(scene: Scene, fault: Fault) -> None:
-    """Start score again so that it is killed at the step of a batch that raises alerts."""
+    """Start score again so that it is killed at this step, with an alert in sight for the steps that need one."""
     supervisor, step = scene.supervisor, fault.kind.partition("-")[2]
     async with scene.turns["score"]:
-        passes = 1
         supervisor.hold("score", signal.SIGKILL)
         try:
             await _until(lambda: supervisor.is_down("score"), DOWN_SECONDS, "score could not be stopped")
-            passes = await _batches_until_alarms(scene)
+            await scene.traffic.settle(Door.QUEUE, scene.traffic.alarming(ALARMS), repeat=False)
         finally:
-            setting = ",".join(filter(None, (f"{step}:kill:{passes}", scene.fault_setting)))
+            setting = ",".join(filter(None, (f"{step}:kill", scene.fault_setting)))
             before = supervisor.pids()["score"]
             supervisor.release("score", {"FRAUDSENSE_FAULT": setting})
         await _until(lambda: supervisor.pids()["score"] != before, DOWN_SECONDS, "score was not started again")
         armed = supervisor.pids()["score"]
         await _until(lambda: supervisor.pids()["score"] != armed, STRIKE_SECONDS, "no batch reached the step")
-
-
-async def _batches_until_alarms(scene: Scene) -> int:
-    """Queue envelopes that raise alerts; the number of batches until score is amid them."""
-    traffic = scene.traffic
-    alarms = [traffic.alarming(ALARMS_IN_EACH) for _ in range(ALARMING_ENVELOPES)]
-    await asyncio.gather(*(traffic.settle(Door.QUEUE, each, repeat=False) for each in alarms))
-    try:
-        return max(1, await scene.queue.depth() - ALARMING_ENVELOPES // 2)
-    except BrokerUnavailable:
-        return 1
 
 
 async def _take_away(scene: Scene, fault: Fault) -> None:

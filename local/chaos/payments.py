@@ -47,9 +47,9 @@ class Parcel:
     twist: Twist = Twist.NONE
 
 
-SIZES = {Door.SINGLE: 1, Door.BATCH: 30, Door.QUEUE: 20}
+SIZES = {Door.SINGLE: 1, Door.BATCH: 40, Door.QUEUE: 30}
 """Payments of a parcel, on average."""
-SHARES = {Door.SINGLE: 0.35, Door.BATCH: 0.55, Door.QUEUE: 0.1}
+SHARES = {Door.SINGLE: 0.15, Door.BATCH: 0.7, Door.QUEUE: 0.15}
 """Of all payments."""
 TWISTS = {Twist.NONE: 0.95, Twist.TWICE: 0.03, Twist.OTHER_CONTENT: 0.01, Twist.INVALID: 0.01}
 """Of the parcels that go through HTTP."""
