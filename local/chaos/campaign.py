@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
@@ -84,15 +84,18 @@ async def run_campaign(plan: Plan, stack: Stack, tell: Callable[[str], None]) ->
     subscriber = Subscriber(redis_client)
     queue = RabbitMQPublisher(stack.urls["rabbitmq"], QUEUE)
     limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
-    async with httpx.AsyncClient(base_url=stack.urls["ingest"], timeout=REQUEST_SECONDS, limits=limits) as client:
-        traffic = Traffic(client, queue, ledger, plan.seed)
-        scene = Scene(stack.supervisor, queue, traffic, ledger, dashboard, redis_client, plan.fault_setting)
-        async with _background(_tend(stack.supervisor), dashboard.listen(), subscriber.listen()):
-            undone = await _strike_under_load(plan, scene, timeline)
-            drain_seconds = await _drain(stack, scene, timeline)
-            checks = [*await _close_books(stack, scene, subscriber, timeline), _struck(plan, undone)]
-    await queue.close()
-    await redis_client.aclose()
+    client = httpx.AsyncClient(base_url=stack.urls["ingest"], timeout=REQUEST_SECONDS, limits=limits)
+    traffic = Traffic(client, queue, ledger, plan.seed)
+    scene = Scene(stack.supervisor, queue, traffic, ledger, dashboard, redis_client, plan.fault_setting)
+    async with AsyncExitStack() as closing:
+        for close in (queue.close, redis_client.aclose, client.aclose):
+            closing.push_async_callback(close)
+        await closing.enter_async_context(
+            _background(_tend(stack.supervisor), dashboard.listen(), subscriber.listen())
+        )
+        undone = await _strike_under_load(plan, scene, timeline)
+        drain_seconds = await _drain(stack, scene, timeline)
+        checks = [*await _close_books(stack, scene, subscriber, timeline), _struck(plan, undone)]
     return Outcome(checks, ledger, timeline.lines, drain_seconds)
 
 
