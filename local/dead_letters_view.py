@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from textwrap import shorten
 from typing import Any
 
 from rich.console import Console
@@ -16,6 +17,8 @@ from shared.domain.card_data import mask_card_numbers
 from shared.domain.quarantine import without_card_data
 
 LEFT_NAMED = 20
+DETAIL_LENGTH = 80
+_SHOWN = ("id", "source", "reason", "since", "times")
 
 
 @dataclass
@@ -66,14 +69,20 @@ def whole_of(source: Source, letter: DeadLetter) -> dict[str, Any]:
 def table_of(rows: Sequence[Mapping[str, Any]]) -> Table:
     """A row per letter, of at least one."""
     table = Table(box=None, pad_edge=False)
-    table.add_column("id", min_width=max(len(row["id"]) for row in rows))  # to be copied whole
-    for name in ("source", "reason", "since", "times", "bytes", "detail"):
-        table.add_column(name, overflow="fold")
+    for name in _SHOWN:
+        table.add_column(name, no_wrap=True, min_width=max(len(_cell(row, name)) for row in rows))
+    table.add_column("detail")
     for row in rows:
-        since = row["since"][:19] if row["since"] else ""
-        cells = (row["id"], row["source"], row["reason"], since, row["times"], row["bytes"], row["detail"])
-        table.add_row(*(Text(str(cell)) for cell in cells))
+        table.add_row(*(Text(_cell(row, name)) for name in (*_SHOWN, "detail")))
     return table
+
+
+def _cell(row: Mapping[str, Any], name: str) -> str:
+    """Times to the minute; of a detail the beginning, as `show` has it whole."""
+    text = "" if row[name] is None else str(row[name])
+    if name == "since":
+        return text[:16].replace("T", " ")
+    return shorten(text, DETAIL_LENGTH, placeholder="…") if name == "detail" else text
 
 
 def facts_of(letter: Mapping[str, Any]) -> str:
