@@ -32,7 +32,7 @@ from tests.scoring import an_envelope
 from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
-SOON_SECONDS = 5
+SOON_SECONDS = 10
 
 Left = Callable[[], Awaitable[list[tuple[bytes, dict[str, Any]]]]]
 """Body and headers of each message."""
