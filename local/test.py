@@ -8,6 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
+from local.compiled import install_proton
 from local.services import private_services
 from local.services.programs import Program, require
 from local.stopping import stopping_on_signals
@@ -33,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """pytest's exit code; 130 where it was interrupted."""
     require([BROWSER], tell)
+    install_proton(tell)
     given = {name: os.environ[variable] for name, variable in URL_VARIABLES.items() if variable in os.environ}
     missing = [name for name in URL_VARIABLES if name not in given]
     with stopping_on_signals() as stopping:

@@ -92,6 +92,17 @@ async def test_a_namespace_that_says_nothing_is_given_up_on_and_found_again(brok
     await broker.publisher.publish(b"after", message_id="m-3")
 
 
+async def test_a_connection_whose_other_end_vanished_is_replaced(broker: ServiceBusBroker) -> None:
+    await broker.publisher.publish(b"before", message_id="m-1")
+    broker.double.silence_connections()
+    with pytest.raises(BrokerUnavailable, match="did not confirm"):
+        await broker.publisher.publish(b"lost", message_id="m-2")
+
+    await broker.publisher.publish(b"after", message_id="m-3")
+
+    assert broker.double.active(broker.queue_name) == 2
+
+
 async def test_only_the_callers_of_a_failed_batch_hear_of_it(broker: ServiceBusBroker) -> None:
     await broker.publisher.publish(ENVELOPE, message_id="m-0")
     broker.double.misbehave(drop_acknowledgements=True)

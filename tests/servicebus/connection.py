@@ -21,6 +21,7 @@ class AmqpConnection(asyncio.Protocol):
 
     def __init__(self, namespace: Namespace) -> None:
         self._namespace = namespace
+        self.silent = False
         self._formats = MessageFormats()
         self._backlog = bytearray()
         self._nodes: dict[Link, Any] = {}
@@ -51,8 +52,8 @@ class AmqpConnection(asyncio.Protocol):
         self._socket.abort()
 
     def work(self) -> None:
-        """Take in what came, hand out what waits, answer; nothing while stalled."""
-        if self._namespace.misbehaviour.stalled:
+        """Take in what came, hand out what waits, answer; nothing while stalled or silent."""
+        if self.silent or self._namespace.misbehaviour.stalled:
             return
         self._take_in()
         self._engine.tick(time.monotonic())

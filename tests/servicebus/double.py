@@ -106,6 +106,15 @@ class ServiceBusDouble:
 
         self._call(switch)
 
+    def silence_connections(self) -> None:
+        """Never answer again on the connections there are, as if their other end had vanished."""
+
+        def silence() -> None:
+            for connection in self._server.namespace.connections:
+                connection.silent = True
+
+        self._call(silence)
+
     def close(self) -> None:
         """End; the messages are gone."""
         self.stop()
