@@ -125,9 +125,10 @@ class Supervisor:
         """Whether the part's process has ended and is not started again yet."""
         return self._named(name).process.poll() is not None
 
-    def unready(self) -> list[str]:
-        """The parts that do not answer as ready now."""
-        return [one.part.name for one in self._all() if one.process.poll() is not None or not one.part.ready()]
+    def unready(self, *names: str) -> list[str]:
+        """Those of the named parts (default: all) that do not answer as ready now; takes some seconds at worst."""
+        asked = [one for one in self._all() if not names or one.part.name in names]
+        return [one.part.name for one in asked if one.process.poll() is not None or not one.part.ready()]
 
     def pids(self) -> dict[str, int]:
         """The process id of each part."""

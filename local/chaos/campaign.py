@@ -158,8 +158,9 @@ async def _drain(stack: Stack, scene: Scene, timeline: Timeline) -> float:
         state = await _open_work(stack, scene, sent)
         if state != before:
             moved, before = monotonic(), state
-            timeline.note(f"Draining: {_OPEN.format(*state) if state else 'no answer'}")
+            timeline.tell(f"Draining: {_OPEN.format(*state) if state else 'no answer'}")
         await asyncio.sleep(DRAIN_PAUSE_SECONDS)
+    timeline.note(f"Drained: {_OPEN.format(*before) if before else 'no answer'}")
     return moved - start
 
 

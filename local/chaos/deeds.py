@@ -22,6 +22,7 @@ from shared.ports import EnvelopePublisher
 
 STRIKE_SECONDS = 240.0
 DOWN_SECONDS = 40.0
+HEAL_SECONDS = 60.0
 ALARMS = 3
 
 
@@ -81,8 +82,14 @@ async def _take_away(scene: Scene, fault: Fault) -> None:
 
 
 async def _outage(scene: Scene, away: Away, seconds: float) -> None:
-    async with scene.turns[away.service]:
-        await (_hang if away.hangs else _keep_down)(scene.supervisor, away.service, seconds)
+    supervisor, service = scene.supervisor, away.service
+    async with scene.turns[service]:
+        await (_hang if away.hangs else _keep_down)(supervisor, service, seconds)
+        deadline = monotonic() + HEAL_SECONDS
+        while await asyncio.to_thread(supervisor.unready, service):
+            if monotonic() > deadline:
+                raise NotDone(f"{service} did not come back")
+            await asyncio.sleep(TICK)
 
 
 async def _hang(supervisor: Supervisor, service: str, seconds: float) -> None:
@@ -94,14 +101,12 @@ async def _hang(supervisor: Supervisor, service: str, seconds: float) -> None:
 
 
 async def _keep_down(supervisor: Supervisor, service: str, seconds: float) -> None:
-    pid = supervisor.pids()[service]
     supervisor.hold(service)
     try:
         await _until(lambda: supervisor.is_down(service), DOWN_SECONDS, f"{service} could not be stopped")
         await asyncio.sleep(seconds)
     finally:
         supervisor.release(service)
-    await _until(lambda: supervisor.pids()[service] != pid, DOWN_SECONDS, f"{service} was not started again")
 
 
 async def _poison_bytes(scene: Scene, _: Fault) -> None:

@@ -15,6 +15,8 @@ FIRST, LAST = 0.05, 0.92
 """Faults strike between these shares of the run: after a start in peace, and with load to see them heal."""
 AT_MOST_AWAY = 0.55
 """Of that time, at most this share has a service away."""
+HEALING_SECONDS, HEALING_SHARE = 5.0, 0.15
+"""Between two outages; less where the pauses would take more than this share."""
 
 SERVICES = ("redis", "postgres", "rabbitmq")
 
@@ -97,12 +99,14 @@ def _spread(kinds: Sequence[Kind], seconds: float, chance: Random) -> Iterator[F
 
 def _in_sequence(kinds: Sequence[Kind], seconds: float, chance: Random) -> Iterator[Fault]:
     durations = _durations(len(kinds), seconds, chance)
-    free = (LAST - FIRST) * seconds - sum(durations)
+    span = (LAST - FIRST) * seconds
+    healing = min(HEALING_SECONDS, HEALING_SHARE * span / max(1, len(kinds)))
+    free = span - healing * len(kinds) - sum(durations)
     cuts = sorted(chance.uniform(0, free) for _ in kinds)
     away = 0.0
     for kind, duration, cut in zip(kinds, durations, cuts, strict=True):
         yield Fault(FIRST * seconds + cut + away, kind, duration, _away(kind, chance))
-        away += duration
+        away += duration + healing
 
 
 def _durations(number: int, seconds: float, chance: Random) -> list[float]:
