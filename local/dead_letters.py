@@ -9,10 +9,8 @@ from contextlib import aclosing
 from functools import partial
 from typing import Any
 
-from rich.console import Console
-
 from local.dead_letters_sources import Source, opened, publishing
-from local.dead_letters_view import Tally, facts_of, progress_bar, summary_of, table_of, whole_of
+from local.dead_letters_view import Tally, facts_of, print_table, progress_bar, summary_of, whole_of
 from shared.command_line import UserError
 from shared.database.rejected import is_row
 from shared.dead_letters import DeadLetters, Selection, Settled, purge, redrive
@@ -93,7 +91,7 @@ async def _list(args: argparse.Namespace) -> int:
         print(json.dumps({"letters": rows, "waiting": waiting}))
         return 0
     if rows:
-        Console(highlight=False).print(table_of(rows))
+        print_table(rows)
     print("; ".join(f"{source}: {number} waiting" for source, number in waiting.items()) + ".")
     return 0
 

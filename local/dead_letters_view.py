@@ -17,7 +17,8 @@ from shared.domain.card_data import mask_card_numbers
 from shared.domain.quarantine import without_card_data
 
 LEFT_NAMED = 20
-DETAIL_LENGTH = 80
+DETAIL_LENGTH = 40
+TABLE_WIDTH = 140
 _SHOWN = ("id", "source", "reason", "since", "times")
 
 
@@ -66,8 +67,14 @@ def whole_of(source: Source, letter: DeadLetter) -> dict[str, Any]:
     return summary_of(source, letter) | {"why_not_redriven": letter.barred, "properties": properties} | shown
 
 
-def table_of(rows: Sequence[Mapping[str, Any]]) -> Table:
-    """A row per letter, of at least one."""
+def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
+    """A row per letter, of at least one; a narrow terminal breaks lines, and no column is lost."""
+    console = Console(highlight=False)
+    console.width = max(console.width, TABLE_WIDTH)
+    console.print(_table(rows))
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
     table = Table(box=None, pad_edge=False)
     for name in _SHOWN:
         table.add_column(name, no_wrap=True, min_width=max(len(_cell(row, name)) for row in rows))
