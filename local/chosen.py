@@ -1,5 +1,7 @@
 """Which services the user runs himself."""
 
+from local.data_folder import held_state
+from shared.command_line import UserError
 from shared.settings import Settings
 
 
@@ -11,6 +13,19 @@ def given_urls(settings: Settings) -> dict[str, str]:
         "rabbitmq": ({"rabbitmq_url"}, settings.rabbitmq_url),
     }
     return {name: url for name, (fields, url) in known.items() if any(_is_given(settings, one) for one in fields)}
+
+
+def running_urls(settings: Settings, *names: str) -> dict[str, str]:
+    """URLs of these services: those that the user gave, else those that `run` started. Raises UserError."""
+    given = given_urls(settings)
+    missing = [name for name in names if name not in given]
+    if not missing:
+        return given
+    state = held_state(settings.data_dir)
+    if state is None:
+        variables = " and ".join(f"FRAUDSENSE_{name.upper()}_URL" for name in missing)
+        raise UserError(f"Nothing is ready in {settings.data_dir}: start it with `make run`, or set {variables}.")
+    return {name: str(state["urls"][name]) for name in missing} | given
 
 
 def _is_given(settings: Settings, field: str) -> bool:

@@ -16,7 +16,7 @@ from shared.feature_store.writing import UNKNOWN, WRITE, write_call
 from shared.ports import AccountPasts
 from shared.telemetry import metrics
 
-PAGE = 500
+PAGE = 100
 """Accounts in one query, so that it stays far below the database's limit for a statement."""
 
 

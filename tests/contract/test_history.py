@@ -1,6 +1,7 @@
 """Every history store answers what the reference model answers."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 from uuid import uuid4
@@ -19,6 +20,7 @@ from shared.feature_store.redis_history import RedisHistory, connect
 from shared.feature_store.scripts import KEPT_UNTOUCHED
 from shared.ports import HistoryStore
 from shared.redis_keys import REFUSALS, account_key
+from shared.telemetry.metrics import configure_metrics, render
 from shared.testing.history import MemoryHistory
 from shared.testing.pasts import MemoryPasts
 from tests.builders import NOON, a_transaction
@@ -97,6 +99,44 @@ def test_a_late_event_joins_the_past_of_those_after_it(new_store: NewStore) -> N
     later = a_transaction(transaction_id="later")
     store.observe([later, a_transaction(transaction_id="late", occurred_at=NOON - timedelta(minutes=1))])
     assert store.observe([later])[0].amount_24h == 2500
+
+
+def test_a_late_event_is_answered_as_of_its_own_time(new_store: NewStore) -> None:
+    store = new_store()
+    early, late, newest = (
+        a_transaction(transaction_id=name, occurred_at=NOON + timedelta(minutes=m), merchant_id=f"at-{name}")
+        for m, name in enumerate(["early", "late", "newest"])
+    )
+    store.observe([newest, early])
+    history = store.observe([late])[0]
+    assert (history.count_1h, history.amount_24h, history.merchants) == (1, 2500, 1)
+    assert history.last_at == early.occurred_at
+
+
+def test_an_event_older_than_what_is_kept_sees_whole_days_and_leaves_its_merchant(new_store: NewStore) -> None:
+    store, first = new_store(), NOON - timedelta(days=6)
+    store.observe([a_transaction(transaction_id="first", occurred_at=first)])
+    store.observe([a_transaction(transaction_id=f"t{n}") for n in range(WINDOWS.kept_newest)])
+    old = a_transaction(transaction_id="old", occurred_at=NOON - timedelta(days=5), merchant_id="old")
+    history = store.observe([old])[0]
+    assert (history.week.count, history.count_24h, history.last_at) == (1, 0, None)
+    [after] = store.observe([a_transaction(transaction_id="z", merchant_id="old")])
+    assert (after.knows_merchant, after.week.count) == (True, WINDOWS.kept_newest + 1)
+
+
+def test_an_event_older_than_what_is_kept_is_counted_as_late(client: redis.Redis) -> None:
+    configure_metrics("tests")
+    store, before = RedisHistory(client, MemoryPasts()), late_events()
+    store.observe([a_transaction(transaction_id=f"t{n}") for n in range(WINDOWS.kept_newest)])
+    assert late_events() == before
+    store.observe([a_transaction(transaction_id="old", occurred_at=NOON - timedelta(days=5))])
+    assert late_events() == before + 1
+
+
+def late_events() -> float:
+    """What the metric shows."""
+    lines = render().decode().splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith("history_late_total"))
 
 
 def test_currencies_are_counted_together_and_summed_apart(new_store: NewStore) -> None:
@@ -197,6 +237,23 @@ def test_what_is_kept_of_a_busy_account_is_bounded(client: redis.Redis) -> None:
     assert client.zcard(account + "merchants") == WINDOWS.max_merchants
 
 
+def test_two_scorers_at_once_on_one_account_count_everything_once(client: redis.Redis, redis_url: str) -> None:
+    sent = [a_transaction(transaction_id=f"t{n:04}", occurred_at=NOON + timedelta(seconds=n)) for n in range(8000)]
+    shares = [each for n, each in enumerate(sent) if n % 8 < 5], [each for n, each in enumerate(sent) if n % 8 > 2]
+
+    def observe(share: list[Transaction]) -> None:
+        with connect(redis_url) as own:
+            answers(RedisHistory(own, MemoryPasts()), share)
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(observe, shares))
+    history = RedisHistory(client, MemoryPasts()).observe([a_transaction(occurred_at=NOON + timedelta(hours=3))])[
+        0
+    ]
+    assert sum(map(len, shares)) == 10_000
+    assert (history.count_24h, history.amount_24h, history.week.count) == (8000, 8000 * 2500, 8000)
+
+
 def test_redis_away_is_said_in_time() -> None:
     store = RedisHistory(connect("redis://127.0.0.1:1"), MemoryPasts())
     with pytest.raises(HistoryUnavailable):
@@ -236,6 +293,9 @@ class RefusingServer:
     def execute(self, **_: bool) -> list[Exception]:
         return [self._error]
 
+    def set(self, *_: object, **__: object) -> None:
+        raise self._error
+
 
 @pytest.mark.parametrize(
     "reply",
@@ -264,6 +324,24 @@ class RefusingServer:
 def test_a_redis_that_refuses_for_now_counts_as_away(reply: str) -> None:
     with pytest.raises(HistoryUnavailable):
         RedisHistory(RefusingServer(reply), MemoryPasts()).observe([a_transaction()])
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "OOM command not allowed when used memory > 'maxmemory'.",
+        "READONLY You can't write against a read only replica.",
+        "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.",
+    ],
+)
+def test_a_redis_that_takes_no_writes_does_not_pass_for_healthy(reply: str) -> None:
+    with pytest.raises(HistoryUnavailable):
+        RedisHistory(RefusingServer(reply), MemoryPasts()).check()
+
+
+def test_a_redis_that_takes_writes_is_healthy(client: redis.Redis) -> None:
+    RedisHistory(client, MemoryPasts()).check()
+    assert [client.ttl(key) for key in client.scan_iter()] == [60]
 
 
 @pytest.mark.parametrize("allowed", ["+@all -evalsha ~*", "+@all -zadd ~*", "+@all ~other:*"])
