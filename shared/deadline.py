@@ -12,6 +12,9 @@ _abandoned: set["asyncio.Task[Any]"] = set()
 async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
     """The result of `work`; raises TimeoutError once `seconds` have passed.
 
+    Raises ConnectionAbortedError where somebody else cancelled the work: a library that closes a connection
+    cancels what waits on it, which must not look as if the caller were cancelled.
+
     Unlike asyncio.wait_for it never waits for the work to be cancelled: a connection whose other end is silent
     takes its own time to be torn down, and goes on doing so in the background.
     """
@@ -20,6 +23,8 @@ async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
         done, _ = await asyncio.wait({task}, timeout=seconds)
         if not done:
             raise TimeoutError
+        if task.cancelled():
+            raise ConnectionAbortedError("The connection was given up while an answer was awaited.")
         return task.result()
     finally:
         if not task.done():
