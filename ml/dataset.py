@@ -18,6 +18,7 @@ from shared.domain.account_history import AccountHistories
 from shared.domain.features import FEATURES, feature_row, named
 from shared.domain.risk import combined
 from shared.domain.rules import RULES, Case, fired
+from shared.domain.signals import NO_SIGNALS
 from shared.domain.transaction import Transaction
 from shared.messages.transaction_errors import InvalidTransaction
 from shared.messages.transaction_in import parse_transaction
@@ -100,7 +101,7 @@ class _Replay:
             )
         self.newest = transaction.occurred_at
         history = self.histories.observe(transaction)
-        row = feature_row(transaction, history)
+        row = feature_row(transaction, history, NO_SIGNALS)
         hits = fired(RULES, Case(transaction, history, named(row)))
         self.features.extend(row)
         self.weights.append(combined(0.0, (rule.weight for rule in hits)))

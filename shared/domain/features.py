@@ -19,25 +19,26 @@ from shared.domain.habit import (
 )
 from shared.domain.history import History, counted_amount
 from shared.domain.price_levels import in_dollars
+from shared.domain.signals import Signals
 from shared.domain.transaction import Transaction
 
-Feature = Callable[[Transaction, History], float]
+Feature = Callable[[Transaction, History, Signals], float]
 
 SHORTEST_TRIP_SECONDS = 60
 """Two payments closer in time than this are taken as a minute apart, so that clock skew is no travel."""
 
 
-def amount(transaction: Transaction, _history: History) -> float:
+def amount(transaction: Transaction, _history: History, _signals: Signals) -> float:
     """The amount in roughly dollars."""
     return in_dollars(float(transaction.amount), transaction.currency)
 
 
-def amount_24h(transaction: Transaction, history: History) -> float:
+def amount_24h(transaction: Transaction, history: History, _signals: Signals) -> float:
     """Spent within 24 hours in this currency, this transaction included, in roughly dollars."""
     return in_dollars(major_units(_spent_24h(transaction, history), transaction.currency), transaction.currency)
 
 
-def amount_zscore(transaction: Transaction, history: History) -> float:
+def amount_zscore(transaction: Transaction, history: History, _signals: Signals) -> float:
     """Standard deviations by which the log amount lies above the account's usual; 0 below it."""
     usual = usual_amount(history)
     if usual is None:
@@ -45,13 +46,13 @@ def amount_zscore(transaction: Transaction, history: History) -> float:
     return max(0.0, (log(counted_amount(transaction)) - usual.log_mean) / usual.spread)
 
 
-def amount_24h_ratio(transaction: Transaction, history: History) -> float:
+def amount_24h_ratio(transaction: Transaction, history: History, _signals: Signals) -> float:
     """Spent within 24 hours, this transaction included, over the usual spend a day."""
     usual = usual_spend_a_day(history)
     return nan if usual is None else _spent_24h(transaction, history) / usual
 
 
-def mean_amount_24h_ratio(transaction: Transaction, history: History) -> float:
+def mean_amount_24h_ratio(transaction: Transaction, history: History, _signals: Signals) -> float:
     """Mean amount of the last 24 hours, this transaction included, over the usual amount.
 
     Transactions in other currencies count but add nothing, which only lowers it.
@@ -62,7 +63,7 @@ def mean_amount_24h_ratio(transaction: Transaction, history: History) -> float:
     return _spent_24h(transaction, history) / (history.count_24h + 1) / usual
 
 
-def amount_7d_ratio(transaction: Transaction, history: History) -> float:
+def amount_7d_ratio(transaction: Transaction, history: History, _signals: Signals) -> float:
     """Spend a day of the last week, this transaction included, over that of the three weeks before."""
     usual = usual_spend_before_week(history)
     if usual is None:
@@ -70,45 +71,45 @@ def amount_7d_ratio(transaction: Transaction, history: History) -> float:
     return (history.week.total + counted_amount(transaction)) / WEEK_OF_HABIT / usual
 
 
-def num_tx_24h_ratio(_transaction: Transaction, history: History) -> float:
+def num_tx_24h_ratio(_transaction: Transaction, history: History, _signals: Signals) -> float:
     """Transactions within 24 hours over the usual number a day, one added to both to calm small numbers."""
     usual = usual_count_a_day(history)
     return nan if usual is None else (history.count_24h + 1) / (usual + 1)
 
 
-def num_tx_last_1h(_transaction: Transaction, history: History) -> float:
+def num_tx_last_1h(_transaction: Transaction, history: History, _signals: Signals) -> float:
     """Transactions within the hour before."""
     return float(history.count_1h)
 
 
-def num_tx_last_5min(_transaction: Transaction, history: History) -> float:
+def num_tx_last_5min(_transaction: Transaction, history: History, _signals: Signals) -> float:
     """Transactions within the five minutes before."""
     return float(history.count_5min)
 
 
-def new_merchant(_transaction: Transaction, history: History) -> float:
+def new_merchant(_transaction: Transaction, history: History, _signals: Signals) -> float:
     """1 where the account has a past and never paid this merchant, else 0."""
     return nan if history.merchants == 0 else float(not history.knows_merchant)
 
 
-def geo_distance(transaction: Transaction, _history: History) -> float:
+def geo_distance(transaction: Transaction, _history: History, _signals: Signals) -> float:
     """Kilometres from the card holder's home."""
     if transaction.place is None or transaction.home is None:
         return nan
     return transaction.place.distance_km(transaction.home)
 
 
-def log_speed(transaction: Transaction, history: History) -> float:
+def log_speed(transaction: Transaction, history: History, _signals: Signals) -> float:
     """Log of one plus the speed in km/h that it takes to get here from the last transaction's place."""
     return log1p(speed_kmh(transaction, history))
 
 
-def hour_of_day(transaction: Transaction, _history: History) -> float:
+def hour_of_day(transaction: Transaction, _history: History, _signals: Signals) -> float:
     """Hours since midnight UTC."""
     return transaction.occurred_at.hour + transaction.occurred_at.minute / 60
 
 
-def recent_refusals(_transaction: Transaction, history: History) -> float:
+def recent_refusals(_transaction: Transaction, history: History, _signals: Signals) -> float:
     """Posts of this account that the rate limit refused within the last hour: it must not hide card testing."""
     return float(history.recent_refusals)
 
@@ -126,9 +127,9 @@ FEATURES: dict[str, Feature] = {
 _IN_ORDER = tuple(FEATURES.values())
 
 
-def feature_row(transaction: Transaction, history: History) -> tuple[float, ...]:
+def feature_row(transaction: Transaction, history: History, signals: Signals) -> tuple[float, ...]:
     """One value per entry of FEATURES, in its order; NaN where absent."""
-    return tuple([feature(transaction, history) for feature in _IN_ORDER])
+    return tuple([feature(transaction, history, signals) for feature in _IN_ORDER])
 
 
 def named(row: Sequence[float]) -> dict[str, float]:

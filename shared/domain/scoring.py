@@ -9,6 +9,7 @@ from shared.domain.features import feature_row, named
 from shared.domain.history import History
 from shared.domain.risk import Calibration, Thresholds, combined, evidence
 from shared.domain.rules import Case, Rule, fired
+from shared.domain.signals import NO_SIGNALS, Signals
 from shared.domain.transaction import Transaction
 from shared.domain.wording import behaviour, usual_behaviour
 
@@ -33,12 +34,13 @@ class Scorer:
     calibration: Calibration
     thresholds: Thresholds
     model_version: str
+    signals: Signals = NO_SIGNALS
 
     def decide(self, transactions: Sequence[Transaction], histories: Sequence[History]) -> list[Decision]:
         """One decision per transaction, in order; the sequences must be equally long."""
         if not transactions:
             return []
-        rows = [feature_row(*past) for past in zip(transactions, histories, strict=True)]
+        rows = [feature_row(*past, self.signals) for past in zip(transactions, histories, strict=True)]
         anomalies = self.forest.anomaly(rows)
         parts = zip(transactions, histories, rows, anomalies, strict=True)
         return [self._decide(Case(t, history, named(row)), anomaly) for t, history, row, anomaly in parts]

@@ -10,6 +10,7 @@ import pytest
 
 from shared.domain.features import FEATURES, feature_row, named
 from shared.domain.history import History
+from shared.domain.signals import NO_SIGNALS
 from shared.domain.transaction import Place
 from tests.builders import NOON, a_transaction
 from tests.habits import A_WEEK_OLD, NEW, REGULAR, totals
@@ -71,7 +72,7 @@ EXAMPLES: list[tuple[str, dict[str, Any], History, float]] = [
 
 @pytest.mark.parametrize(("name", "changes", "history", "expected"), EXAMPLES)
 def test_a_feature_says(name: str, changes: dict[str, Any], history: History, expected: float) -> None:
-    value = FEATURES[name](a_transaction(**changes), history)
+    value = FEATURES[name](a_transaction(**changes), history, NO_SIGNALS)
 
     assert value == pytest.approx(expected, rel=1e-3, nan_ok=True)
 
@@ -83,14 +84,16 @@ def test_each_feature_has_examples() -> None:
 def test_a_row_has_the_order_of_the_table() -> None:
     transaction = a_transaction(place=BERLIN, home=HAMBURG)
 
-    row = named(feature_row(transaction, REGULAR))
+    row = named(feature_row(transaction, REGULAR, NO_SIGNALS))
 
     assert list(row) == list(FEATURES)
-    assert row == pytest.approx({name: f(transaction, REGULAR) for name, f in FEATURES.items()}, nan_ok=True)
+    assert row == pytest.approx(
+        {name: f(transaction, REGULAR, NO_SIGNALS) for name, f in FEATURES.items()}, nan_ok=True
+    )
 
 
 def test_absent_data_is_absent_not_zero() -> None:
-    row = named(feature_row(a_transaction(), NOTHING))
+    row = named(feature_row(a_transaction(), NOTHING, NO_SIGNALS))
 
     assert {name for name, value in row.items() if isnan(value)} == {
         "amount_zscore", "amount_24h_ratio", "mean_amount_24h_ratio", "amount_7d_ratio", "num_tx_24h_ratio",
@@ -99,6 +102,6 @@ def test_absent_data_is_absent_not_zero() -> None:
 
 
 def test_an_amount_below_a_minor_unit_is_still_a_number() -> None:
-    row = named(feature_row(a_transaction(amount=Decimal("0.0001")), REGULAR))
+    row = named(feature_row(a_transaction(amount=Decimal("0.0001")), REGULAR, NO_SIGNALS))
 
     assert row["amount_zscore"] == 0

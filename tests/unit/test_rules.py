@@ -10,6 +10,7 @@ import pytest
 from shared.domain.features import feature_row, named
 from shared.domain.history import History
 from shared.domain.rules import RULES, Case, Rule, fired
+from shared.domain.signals import NO_SIGNALS
 from shared.domain.transaction import Place
 from tests.builders import NOON, a_transaction
 from tests.habits import REGULAR
@@ -22,7 +23,7 @@ NIGHT = NOON + timedelta(hours=11)
 
 def a_case(changes: dict[str, Any], history: History) -> Case:
     transaction = a_transaction(**changes)
-    return Case(transaction, history, named(feature_row(transaction, history)))
+    return Case(transaction, history, named(feature_row(transaction, history, NO_SIGNALS)))
 
 
 def in_new_york(at: Any) -> History:
