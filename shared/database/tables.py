@@ -10,6 +10,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
     Double,
     ForeignKey,
@@ -174,8 +175,14 @@ labels = Table(
     Column("source", Text, primary_key=True),
     _text("label"),
     _text("by", nullable=True),
-    _instant("labelled_at"),
+    Column(
+        "labelled_at",
+        DateTime(timezone=True),
+        nullable=False,
+        comment="Since when the label has been known",
+    ),
     _now("created_at"),
+    _text("note", nullable=True),
     CheckConstraint("label IN ('fraud', 'legitimate', 'inconclusive')", name="labels_label"),
     comment="What a transaction turned out to be, one row per source",
 )
@@ -206,6 +213,33 @@ model_deployments = Table(
     _text("by", nullable=True),
     _now("deployed_at"),
     _instant("retired_at", nullable=True),
+    Column("share", Integer, nullable=True, comment="Of a canary: accounts in ten thousand"),
+    _text("salt", nullable=True),
     CheckConstraint("stage IN ('serving', 'shadow', 'canary')", name="model_deployments_stage"),
     comment="Which model served from when to when",
+)
+
+signal_snapshots = Table(
+    "signal_snapshots",
+    metadata,
+    Column("day", Date, primary_key=True),
+    _text("version"),
+    Column("content", JSONB, nullable=False),
+    _now("created_at"),
+    comment="What was known of merchants and categories before each UTC day",
+)
+
+listed = Table(
+    "listed",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    _identifier("value", primary_key=True),
+    _text("verdict"),
+    _instant("expires_at", nullable=True),
+    _text("by"),
+    _text("note", nullable=True),
+    _now("created_at"),
+    CheckConstraint("kind IN ('account', 'merchant', 'device')", name="listed_kind"),
+    CheckConstraint("verdict IN ('block', 'trust')", name="listed_verdict"),
+    comment="Accounts, merchants and devices that are blocked or trusted, until they expire",
 )

@@ -83,5 +83,5 @@ class PostgresBooks:
 
 TABLES = (
     "transaction_ids, transactions, scores, shadow_scores, alerts, alert_events, labels, rejected_messages, "
-    "model_deployments"
+    "model_deployments, signal_snapshots, listed"
 )
