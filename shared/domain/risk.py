@@ -1,15 +1,16 @@
-"""Risk without labels: how rare the forest finds a transaction, and the rules, as one number in [0, 1].
+"""Risk: features, forest and rules as one number in [0, 1], and how far each of them raised it.
 
-The forest's anomaly becomes the share of the training window that was at least as anomalous (its tail), the tail
-becomes evidence `1 - tail ** (1/3)`, and evidence and the weights of the rules that fired are combined by
-noisy-or: `risk = 1 - (1 - evidence) * product(1 - weight)`. So a rule of weight w counts as much as a tail of
-`(1 - w) ** 3`, every hit and every bit of anomaly raises the risk, and nothing reaches 1.
+Without labels (`NoisyOr`) the forest's anomaly becomes the share of the training window that was at least as
+anomalous (its tail), the tail becomes evidence `1 - tail ** (1/3)`, and evidence and the weights of the rules that
+fired are combined by noisy-or: `risk = 1 - (1 - evidence) * product(1 - weight)`. So a rule of weight w counts as
+much as a tail of `(1 - w) ** 3`, every hit and every bit of anomaly raises the risk, and nothing reaches 1.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from math import exp, log, pow, prod
+from math import exp, log, log1p, pow, prod
+from typing import Protocol
 
 from shared.domain.decision import RiskLabel
 
@@ -59,6 +60,84 @@ class Thresholds:
         if risk >= self.high:
             return RiskLabel.HIGH
         return RiskLabel.MEDIUM if risk >= self.medium else RiskLabel.LOW
+
+
+Table = Collection[Collection[float]]
+"""Rows of numbers: sequences of tuples, or an array."""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a batch of N transactions shows to F features, the forest and R rules.
+
+    `rows` (N, F) as `feature_row` gives them, NaN where absent; `anomalies` (N,); `hits` (N, R), true where a rule
+    fired.
+    """
+
+    rows: Table
+    anomalies: Collection[float]
+    hits: Table
+
+
+@dataclass(frozen=True, slots=True)
+class Contributions:
+    """How far each part raised one risk (below 0: lowered it), in a unit in which a combiner's parts add up.
+
+    `rules` has one entry per rule, in their order; `features` one per entry of FEATURES, or none where the
+    combiner sees features through the forest only.
+    """
+
+    forest: float
+    rules: tuple[float, ...]
+    features: tuple[float, ...] = ()
+
+
+class Combiner(Protocol):
+    """Makes one risk of what features, forest and rules say."""
+
+    def risks(self, findings: Findings) -> list[float]:
+        """N risks in [0, 1]."""
+
+    def contributions(self, findings: Findings) -> list[Contributions]:
+        """What made each of the N risks."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoisyOr:
+    """The combiner where no labels taught a better one: `weights` in (0, 1), one per rule."""
+
+    calibration: Calibration
+    weights: tuple[float, ...]
+
+    def risks(self, findings: Findings) -> list[float]:
+        """As the protocol."""
+        pairs = zip(findings.anomalies, findings.hits, strict=True)
+        return [combined(self._evidence(anomaly), self._fired(hits)) for anomaly, hits in pairs]
+
+    def contributions(self, findings: Findings) -> list[Contributions]:
+        """As the protocol; the unit is `doubt_removed`."""
+        pairs = zip(findings.anomalies, findings.hits, strict=True)
+        return [
+            Contributions(doubt_removed(self._evidence(anomaly)), rule_contributions(self.weights, hits))
+            for anomaly, hits in pairs
+        ]
+
+    def _evidence(self, anomaly: float) -> float:
+        return evidence(self.calibration.tail(anomaly))
+
+    def _fired(self, hits: Collection[float]) -> list[float]:
+        return [weight for weight, fired in zip(self.weights, hits, strict=True) if fired]
+
+
+def rule_contributions(weights: Iterable[float], hits: Iterable[float]) -> tuple[float, ...]:
+    """What each rule contributes to a noisy-or, 0 where it did not fire."""
+    pairs = zip(weights, hits, strict=True)
+    return tuple([doubt_removed(weight) if fired else 0.0 for weight, fired in pairs])
+
+
+def doubt_removed(weight: float) -> float:
+    """-log(1 - weight) of a weight in [0, 1): weights combined by noisy-or add up in it."""
+    return -log1p(-weight)
 
 
 def evidence(tail: float) -> float:
