@@ -5,6 +5,10 @@ A snapshot of the days before: never a live counter, so that serving and trainin
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import sqrt
+
+SMOOTHING = 10
+"""A share of fraud is taken as if so many transactions more had been seen, fraudulent at the usual share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +45,43 @@ class Signals:
 
 NO_SIGNALS = Signals()
 """Nothing is known: every feature that needs a snapshot is absent."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelCounts:
+    """Labels that became known within the last week and the last month: frauds among how many."""
+
+    week_frauds: int = 0
+    week_count: int = 0
+    month_frauds: int = 0
+    month_count: int = 0
+
+
+def price_level(count: int, log_total: float, log_squares: float) -> PriceLevel:
+    """The level of `count` > 0 amounts, from the sum of their natural logarithms and of the squares of those."""
+    mean = log_total / count
+    return PriceLevel(count, mean, sqrt(max(0.0, log_squares / count - mean * mean)))
+
+
+def usual_share(all_labels: LabelCounts) -> FraudShare | None:
+    """The share of fraud everywhere; None where no label became known within the month."""
+    if not all_labels.month_count:
+        return None
+    month = all_labels.month_frauds / all_labels.month_count
+    return FraudShare(fraud_share(all_labels.week_frauds, all_labels.week_count, month), month)
+
+
+def fraud_shares(labels: Mapping[str, LabelCounts], usual: FraudShare) -> dict[str, FraudShare]:
+    """The smoothed share of fraud of each merchant or category with known labels."""
+    return {
+        key: FraudShare(
+            fraud_share(each.week_frauds, each.week_count, usual.week),
+            fraud_share(each.month_frauds, each.month_count, usual.month),
+        )
+        for key, each in labels.items()
+    }
+
+
+def fraud_share(frauds: int, count: int, usual: float) -> float:
+    """The share of fraud among `count` transactions with known labels, drawn towards the usual share."""
+    return (frauds + SMOOTHING * usual) / (count + SMOOTHING)
