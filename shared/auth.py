@@ -11,6 +11,7 @@ class Role(StrEnum):
     INGEST = "transactions.write"
     READ = "transactions.read"
     ANALYST = "alerts.act"
+    LABELS = "labels.write"
     VIEWER = "alerts.read"
     OPERATOR = "metrics.read"
 
@@ -47,6 +48,7 @@ ROUTES = (
     Route("alerts", "POST", "/alerts/{alert_id}/acknowledge", Role.ANALYST),
     Route("alerts", "POST", "/alerts/{alert_id}/close", Role.ANALYST),
     Route("alerts", "POST", "/alerts/{alert_id}/reopen", Role.ANALYST),
+    Route("alerts", "POST", "/labels", Role.LABELS),
     Route("alerts", "GET", "/health", Role.PUBLIC),
     Route("alerts", "GET", "/health/live", Role.PUBLIC),
     Route("alerts", "GET", "/health/ready", Role.PUBLIC),

@@ -8,6 +8,7 @@ from typing import Protocol
 from shared.domain.alert import Alert
 from shared.domain.decision import Decision, RejectedMessage, ScoredTransaction
 from shared.domain.history import AccountPast, History
+from shared.domain.labels import Effect, Label
 from shared.domain.transaction import Transaction
 
 
@@ -120,3 +121,18 @@ class AlertAnnouncer(Protocol):
 
     def announce(self, alerts: Sequence[Alert]) -> None:
         """Publish each alert to whoever listens now."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelTaken:
+    """What became of a label, and whether its transaction is recorded already."""
+
+    effect: Effect
+    transaction_known: bool
+
+
+class LabelBook(Protocol):
+    """What transactions turned out to be. Raises DatabaseUnavailable."""
+
+    async def add(self, labels: Sequence[Label]) -> list[LabelTaken]:
+        """Keep what is new or known later, all or nothing; adding the same again changes nothing."""

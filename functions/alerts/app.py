@@ -10,6 +10,7 @@ from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 from functions.alerts.background import running
 from functions.alerts.body_limit import LimitedBodies
 from functions.alerts.dashboard import show_dashboard
+from functions.alerts.labelling import LabelsIn, labelling
 from functions.alerts.operations import operations
 from functions.alerts.origin import is_foreign
 from functions.alerts.parts import Parts
@@ -38,7 +39,7 @@ class AlertsApp(FastAPI):
 
     def openapi(self) -> dict[str, Any]:
         """As the base class, with the schemas that our own references name."""
-        return with_schemas(super().openapi())
+        return with_schemas(super().openapi(), LabelsIn)
 
 
 def create_app(parts: Parts) -> FastAPI:
@@ -61,6 +62,7 @@ def create_app(parts: Parts) -> FastAPI:
     served.add_middleware(LimitedBodies)
     answer_with_problems(served)
     served.include_router(routes(parts))
+    served.include_router(labelling(parts))
     served.include_router(operations(parts))
     show_dashboard(served)
 

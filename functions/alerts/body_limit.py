@@ -1,4 +1,4 @@
-"""A limit on the bodies of requests: no step of an analyst needs more."""
+"""Limits on the bodies of requests: no step of an analyst needs more, labels come in bulk."""
 
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -8,10 +8,15 @@ from shared.problem_answers import answer
 from shared.problems import Refused
 
 MAX_BODY_BYTES = 64 * 1024
+MAX_LABELS_BYTES = 1024 * 1024
+LARGER = {"/labels": MAX_LABELS_BYTES}
 
 
 class LimitedBodies:
-    """ASGI middleware: bodies beyond MAX_BODY_BYTES are answered with 413, others are handed on whole."""
+    """ASGI middleware: bodies beyond what LARGER allows a path, else MAX_BODY_BYTES, are answered with 413.
+
+    Others are handed on whole.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -22,7 +27,7 @@ class LimitedBodies:
             await self._app(scope, receive, send)
             return
         try:
-            body = await read_body(scope, receive, MAX_BODY_BYTES)
+            body = await read_body(scope, receive, LARGER.get(scope["path"], MAX_BODY_BYTES))
         except Refused as refused:
             await answer(refused.problem)(scope, receive, send)
         except ClientDisconnect:

@@ -1,32 +1,15 @@
 """What the HTTP routes take and give: alerts with their life cycle, pages of them, and analysts' steps."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
-from pydantic_core import PydanticCustomError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from shared.domain.alert import Action, AlertStatus, Disposition
 from shared.domain.alert_record import AlertFilter, AlertRecord
-from shared.domain.card_data import has_card_number
 from shared.domain.decision import RiskLabel
 from shared.messages.alert_out import AlertOut, Instant, announced_fields
+from shared.messages.free_text import Name, Note
 from shared.messages.transaction_in import Identifier
-
-
-def _without_card_number(text: str) -> str:
-    if has_card_number(text):
-        raise PydanticCustomError("card_data", "Card numbers are never accepted; write the account id instead")
-    return text
-
-
-Name = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, pattern=r"^[^\x00-\x1f\x7f]{1,64}$"),
-    AfterValidator(_without_card_number),
-]
-Note = Annotated[
-    str, StringConstraints(max_length=2000, pattern=r"^[^\x00]*$"), AfterValidator(_without_card_number)
-]
 
 
 class AlertQuery(BaseModel):

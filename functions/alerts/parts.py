@@ -8,7 +8,7 @@ from typing import Protocol
 from functions.alerts.handler import AlertBook
 from functions.alerts.hub import AlertSource, Hub
 from functions.alerts.sweeper import Unannounced
-from shared.ports import AlertAnnouncer
+from shared.ports import AlertAnnouncer, LabelBook
 
 Feed = Callable[[], AsyncIterator[bytes | None]]
 
@@ -36,5 +36,6 @@ class Parts:
     hub: Hub
     feed: Feed
     announcer: AlertAnnouncer
+    labels: LabelBook
     close: Callable[[], Awaitable[None]] = _nothing
     clock: Callable[[], datetime] = _now

@@ -9,6 +9,7 @@ from functions.alerts.hub import Hub
 from functions.alerts.parts import Parts
 from shared.database.alerts import AlertRecords
 from shared.database.engine import async_engine
+from shared.database.labels import LabelRecords
 from shared.live_feed import RedisAnnouncer, subscribe
 from shared.settings import Settings
 
@@ -40,5 +41,6 @@ def wire(settings: Settings) -> Parts:
         hub=Hub(alerts),
         feed=partial(subscribe, listener),
         announcer=RedisAnnouncer(publisher),
+        labels=LabelRecords(engine),
         close=close,
     )

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.database.alert_rows import event_from, record_from
 from shared.database.engine import answering, check_schema, reading, unavailability
+from shared.database.labels import settle, take_back
 from shared.database.rows import alert_from
 from shared.database.tables import alert_events, alerts
 from shared.domain.alert import Alert, AlertStatus
@@ -24,6 +25,7 @@ from shared.domain.alert_record import (
     changes,
     event_of,
 )
+from shared.domain.labels import label_of
 
 
 class AlertRecords:
@@ -52,15 +54,18 @@ class AlertRecords:
     async def act(self, alert_id: UUID, step: StepTaken) -> AlertRecord | None:
         """Take a step and write it down; the alert after it, or None where there is none with this id.
 
-        Raises LifeCycleViolation where the alert's status does not allow it.
+        Closing an alert labels its transaction; reopening takes that label back. Raises LifeCycleViolation where
+        the alert's status does not allow the step.
         """
-        chosen = alerts.c.id == alert_id
+        chosen = select(alerts).where(alerts.c.id == alert_id)
         async with self._engine.begin() as connection:
-            present = await connection.scalar(select(alerts.c.status).where(chosen).with_for_update())
+            present = (await connection.execute(chosen.with_for_update())).mappings().one_or_none()
             if present is None:
                 return None
-            await _write_down(connection, alert_id, event_of(step, AlertStatus(present)))
-            return (await _records(connection, select(alerts).where(chosen)))[0]
+            event = event_of(step, AlertStatus(present["status"]))
+            await _write_down(connection, alert_id, event)
+            await _label(connection, present, event)
+            return (await _records(connection, chosen))[0]
 
     async def newer_than(self, seq: int, limit: int) -> list[Alert]:
         """The first `limit` alerts beyond `seq`, in sequence order."""
@@ -121,6 +126,13 @@ def _conditions(filters: AlertFilter) -> list[ColumnElement[bool]]:
 async def _write_down(connection: AsyncConnection, alert_id: UUID, event: AlertEvent) -> None:
     await connection.execute(update(alerts).where(alerts.c.id == alert_id).values(changes(event)))
     await connection.execute(insert(alert_events).values(alert_id=alert_id, **asdict(event)))
+
+
+async def _label(connection: AsyncConnection, before: RowMapping, event: AlertEvent) -> None:
+    if label := label_of(before["transaction_id"], event):
+        await settle(connection, [label])
+    elif before["closed_at"] is not None:
+        await take_back(connection, before["transaction_id"], before["closed_at"])
 
 
 async def _records(connection: AsyncConnection, query: Select[Any]) -> list[AlertRecord]:

@@ -62,12 +62,13 @@ QUEUE_DEPTH_UNKNOWN = Metric("queue_depth_unknown_total", "counter", "Failed rea
 DELIVERED = Metric("alert_frames_sent_total", "counter", "Alert frames sent to WebSocket clients")
 SLOW_CLIENTS = Metric("alert_clients_dropped_total", "counter", "WebSocket clients closed as too slow")
 SWEPT = Metric("alerts_swept_total", "counter", "Alerts announced by the sweeper")
+LABELLED = Metric("labels_posted_total", "counter", "Labels posted to alerts, by what they did", ("effect",))
 ALERTS_RETRIES = Metric("alerts_retries_total", "counter", "Failed turns of alerts' background tasks", ("task",))
 
 METRICS = (
     INGESTED, REFUSED, PROCESSED, REJECTED, ALERTS_CREATED, PROCESSING, BATCH, RETRIES, POISON_PAUSES, PUT_BACK,
     LATE, HISTORY_LOADED, UNLIMITED, NO_RECEIPT, QUEUE_DEPTH, QUEUE_DEPTH_UNKNOWN, DELIVERED, SLOW_CLIENTS, SWEPT,
-    ALERTS_RETRIES,
+    LABELLED, ALERTS_RETRIES,
 )  # fmt: skip
 
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)

@@ -9,12 +9,18 @@ from uuid import UUID
 from shared.domain.alert import Alert
 from shared.domain.alert_record import AlertFilter, AlertRecord, Cursor, StepTaken, changes, event_of
 from shared.domain.errors import DatabaseUnavailable
+from shared.domain.labels import label_of
+from shared.testing.labels import MemoryLabels
 
 
 class MemoryAlerts:
-    """Recorded alerts by id; every call raises DatabaseUnavailable while `away` is true."""
+    """Recorded alerts by id; every call raises DatabaseUnavailable while `away` is true.
+
+    `labels` keeps what closing them says of their transactions.
+    """
 
     def __init__(self, alerts: Iterable[Alert] = ()) -> None:
+        self.labels = MemoryLabels()
         self._alerts: dict[UUID, AlertRecord] = {}
         self._claimed: set[UUID] = set()
         self.away = False
@@ -43,6 +49,10 @@ class MemoryAlerts:
             return None
         event = event_of(step, present.status)
         self._alerts[alert_id] = replace(present, **changes(event), events=(*present.events, event))
+        if label := label_of(present.transaction_id, event):
+            await self.labels.add([label])
+        elif present.closed_at is not None:
+            self.labels.take_back(present.transaction_id, present.closed_at)
         return self._alerts[alert_id]
 
     async def highest_seq(self) -> int:

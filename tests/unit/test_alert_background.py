@@ -127,7 +127,7 @@ async def test_everything_starts_without_services_and_comes_up_with_them() -> No
         yield
 
     hub = Hub(alerts)
-    async with running(Parts(alerts, hub, no_feed, announcer)):
+    async with running(Parts(alerts, hub, no_feed, announcer, alerts.labels)):
         await asyncio.sleep(0.05)
         assert not hub.is_started
         alerts.away, announcer.available = False, True

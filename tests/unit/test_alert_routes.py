@@ -43,7 +43,7 @@ def alerts() -> MemoryAlerts:
 
 @pytest.fixture
 def parts(alerts: MemoryAlerts) -> Parts:
-    return Parts(alerts, Hub(alerts), a_silent_feed, MemoryAnnouncer())
+    return Parts(alerts, Hub(alerts), a_silent_feed, MemoryAnnouncer(), alerts.labels)
 
 
 @pytest.fixture
