@@ -19,8 +19,8 @@ from ml.manifest import FOREST, Manifest, checksum, read_manifest
 from shared.domain.errors import ModelInvalid
 from shared.domain.features import FEATURES
 from shared.domain.risk import Calibration, Thresholds
-from shared.domain.rules import RULES
 from shared.domain.scoring import Scorer
+from shared.rules_file import SHIPPED_RULES, load_rules
 
 ROWS_AT_ONCE = 512
 """Bounds the memory of a batch: rows x trees x a few bytes."""
@@ -91,7 +91,7 @@ def load_scorer(folder: Path) -> Scorer:
     try:
         return Scorer(
             forest=_read_forest(_verified(folder / FOREST, manifest), manifest),
-            rules=RULES,
+            rules=load_rules(SHIPPED_RULES),
             calibration=Calibration(manifest.calibration.anomalies, manifest.calibration.tails),
             thresholds=Thresholds(manifest.medium.threshold, manifest.high.threshold),
             model_version=manifest.model_version,

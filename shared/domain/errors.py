@@ -40,5 +40,9 @@ class ModelInvalid(FraudSenseError):
     """The model folder is missing, altered or does not match this version of the code."""
 
 
+class RulesInvalid(ModelInvalid):
+    """The rules file makes no sense; the message names each mistake with its line."""
+
+
 class LifeCycleViolation(FraudSenseError):
     """The alert's present status does not allow this action."""

@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Protocol
 
 from shared.domain.decision import Decision, Reason, RiskLabel
-from shared.domain.features import feature_row, named
+from shared.domain.features import feature_row
 from shared.domain.history import History
 from shared.domain.risk import Calibration, Thresholds, combined, evidence
-from shared.domain.rules import Case, Rule, fired
+from shared.domain.rules import Rule, RuleSet
 from shared.domain.signals import NO_SIGNALS, Signals
 from shared.domain.transaction import Transaction
 from shared.domain.wording import behaviour, usual_behaviour
 
+Case = tuple[Transaction, History, Signals]
 FOREST_REASON = "isolation_forest_high_score"
 UNUSUAL = 0.02
 """The forest is a reason of its own where at most this share of the training window was as anomalous."""
@@ -30,7 +32,7 @@ class Scorer:
     """Implements ports.Scorer. The version names the trained model that all its parts belong to."""
 
     forest: Forest
-    rules: tuple[Rule, ...]
+    rules: RuleSet
     calibration: Calibration
     thresholds: Thresholds
     model_version: str
@@ -41,12 +43,13 @@ class Scorer:
         if not transactions:
             return []
         rows = [feature_row(*past, self.signals) for past in zip(transactions, histories, strict=True)]
-        anomalies = self.forest.anomaly(rows)
-        parts = zip(transactions, histories, rows, anomalies, strict=True)
-        return [self._decide(Case(t, history, named(row)), anomaly) for t, history, row, anomaly in parts]
+        anomalies, rules = self.forest.anomaly(rows), self.rules.active
+        hits = [tuple(compress(rules, fired)) for fired in self.rules.hits(transactions, histories, rows)]
+        cases = [(*past, self.signals) for past in zip(transactions, histories, strict=True)]
+        return [self._decide(*each) for each in zip(cases, hits, anomalies, strict=True)]
 
-    def _decide(self, case: Case, anomaly: float) -> Decision:
-        tail, hits = self.calibration.tail(anomaly), fired(self.rules, case)
+    def _decide(self, case: Case, hits: Sequence[Rule], anomaly: float) -> Decision:
+        tail = self.calibration.tail(anomaly)
         risk = combined(evidence(tail), (rule.weight for rule in hits))
         label = self.thresholds.label(risk)
         return Decision(
@@ -62,7 +65,7 @@ class Scorer:
 
 def _reasons(case: Case, hits: Sequence[Rule], tail: float, label: RiskLabel) -> tuple[Reason, ...]:
     """Strongest first; what raised the risk to MEDIUM or HIGH is never left without one."""
-    weighed = [(rule.weight, rule.explain(case)) for rule in hits]
+    weighed = [(rule.weight, rule.explain(*case)) for rule in hits]
     if tail <= UNUSUAL or (label is not RiskLabel.LOW and not hits):
         weighed.append((evidence(tail), _forest_reason(case, tail)))
     weighed.sort(key=lambda pair: -pair[0])
@@ -70,9 +73,8 @@ def _reasons(case: Case, hits: Sequence[Rule], tail: float, label: RiskLabel) ->
 
 
 def _forest_reason(case: Case, tail: float) -> Reason:
-    past = (case.transaction, case.history)
     text = f"The behaviour as a whole is among the most unusual {_percent(tail)} of the training window"
-    return Reason(FOREST_REASON, text, behaviour(*past), usual_behaviour(*past))
+    return Reason(FOREST_REASON, text, behaviour(*case), usual_behaviour(*case))
 
 
 def _percent(share: float) -> str:

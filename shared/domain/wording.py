@@ -1,22 +1,26 @@
 """Observed and usual values in words that an analyst can use: "412.00 USD", "35.10 ± 12.30 USD"."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from shared.domain.currencies import CURRENCIES, major_units
 from shared.domain.features import last_distance_km, speed_kmh
 from shared.domain.habit import usual_amount, usual_count_a_day, usual_spend_a_day
 from shared.domain.history import History, counted_amount
+from shared.domain.signals import Signals
 from shared.domain.transaction import Transaction
+
+Wording = Callable[[Transaction, History, Signals], str]
+"""Takes what a feature takes."""
 
 UNKNOWN = "not known yet"
 
 
-def money(transaction: Transaction, _history: History) -> str:
+def money(transaction: Transaction, _history: History, _signals: Signals) -> str:
     """The amount: `412.00 USD`."""
     return _money(counted_amount(transaction), transaction.currency)
 
 
-def usual_money(transaction: Transaction, history: History) -> str:
+def usual_money(transaction: Transaction, history: History, _signals: Signals) -> str:
     """The account's usual amount: `35.10 ± 12.30 USD`."""
     usual = usual_amount(history)
     if usual is None:
@@ -25,77 +29,103 @@ def usual_money(transaction: Transaction, history: History) -> str:
     return f"{_number(usual.mean, currency)} ± {_number(usual.deviation, currency)} {currency}"
 
 
-def spent_24h(transaction: Transaction, history: History) -> str:
+def spent_24h(transaction: Transaction, history: History, _signals: Signals) -> str:
     """What was spent within 24 hours: `1,803.20 USD in 24 h`."""
     return f"{_money(history.amount_24h + counted_amount(transaction), transaction.currency)} in 24 h"
 
 
-def usual_spend(transaction: Transaction, history: History) -> str:
+def usual_spend(transaction: Transaction, history: History, _signals: Signals) -> str:
     """The usual spend: `102.00 USD a day`."""
     usual = usual_spend_a_day(history)
     return UNKNOWN if usual is None else f"{_money(usual, transaction.currency)} a day"
 
 
-def usual_pace(_transaction: Transaction, history: History) -> str:
+def usual_pace(_transaction: Transaction, history: History, _signals: Signals) -> str:
     """The usual number: `2.9 payments a day`."""
     usual = usual_count_a_day(history)
     return UNKNOWN if usual is None else f"{usual:.1f} payments a day"
 
 
-def count_in(window: str) -> Callable[[Transaction, History], str]:
+def count_in(window: str) -> Wording:
     """A wording for the count of payments, this one included: `6th payment in 5 min`."""
     attribute = {"5 min": "count_5min", "1 h": "count_1h", "24 h": "count_24h"}[window]
 
-    def wording(_transaction: Transaction, history: History) -> str:
+    def wording(_transaction: Transaction, history: History, _signals: Signals) -> str:
         return f"payment no. {getattr(history, attribute) + 1} in {window}"
 
     return wording
 
 
-def account_age(transaction: Transaction, history: History) -> str:
+def account_age(transaction: Transaction, history: History, _signals: Signals) -> str:
     """How little is known: `2 payments in USD so far`."""
     count = history.month.count
     return f"{_payments(count)} in {transaction.currency} in the last month"
 
 
-def speed(transaction: Transaction, history: History) -> str:
+def speed(transaction: Transaction, history: History, _signals: Signals) -> str:
     """The journey from the last place: `5,570 km at 33,420 km/h`."""
     distance = last_distance_km(transaction, history)
     return f"{distance:,.0f} km at {speed_kmh(transaction, history):,.0f} km/h"
 
 
-def distance_from_home(transaction: Transaction, _history: History) -> str:
+def distance_from_home(transaction: Transaction, _history: History, _signals: Signals) -> str:
     """`5,570 km from home`; both places must be known."""
     if transaction.place is None or transaction.home is None:
         return UNKNOWN
     return f"{transaction.place.distance_km(transaction.home):,.0f} km from home"
 
 
-def refusals(_transaction: Transaction, history: History) -> str:
+def refusals(_transaction: Transaction, history: History, _signals: Signals) -> str:
     """`7 refusals in 1 h`."""
     return f"{history.recent_refusals} refusals in 1 h"
 
 
-def amount_and_merchant(transaction: Transaction, history: History) -> str:
+def amount_and_merchant(transaction: Transaction, history: History, signals: Signals) -> str:
     """`412.00 USD at mer-1`."""
-    return f"{money(transaction, history)} at {transaction.merchant_id}"
+    return f"{money(transaction, history, signals)} at {transaction.merchant_id}"
 
 
-def time_of_day(transaction: Transaction, history: History) -> str:
+def time_of_day(transaction: Transaction, history: History, signals: Signals) -> str:
     """`412.00 USD at 02:15 UTC`."""
-    return f"{money(transaction, history)} at {transaction.occurred_at:%H:%M} UTC"
+    return f"{money(transaction, history, signals)} at {transaction.occurred_at:%H:%M} UTC"
 
 
-def behaviour(transaction: Transaction, history: History) -> str:
+def behaviour(transaction: Transaction, history: History, signals: Signals) -> str:
     """The amount and the last 24 hours: `412.00 USD; 5 payments, 1,803.20 USD in 24 h`."""
     pace = _payments(history.count_24h + 1)
-    return f"{money(transaction, history)}; {pace}, {spent_24h(transaction, history)}"
+    return f"{money(transaction, history, signals)}; {pace}, {spent_24h(transaction, history, signals)}"
 
 
-def usual_behaviour(transaction: Transaction, history: History) -> str:
+def usual_behaviour(transaction: Transaction, history: History, signals: Signals) -> str:
     """The same as usual: `35.10 ± 12.30 USD; 2.9 payments a day, 102.00 USD a day`."""
-    past = (transaction, history)
+    past = (transaction, history, signals)
     return f"{usual_money(*past)}; {usual_pace(*past)}, {usual_spend(*past)}"
+
+
+def constantly(words: str) -> Wording:
+    """A wording that always says the same."""
+    return lambda _transaction, _history, _signals: words
+
+
+WORDINGS: Mapping[str, Wording] = {
+    "money": money,
+    "usual_money": usual_money,
+    "spent_24h": spent_24h,
+    "usual_spend": usual_spend,
+    "usual_pace": usual_pace,
+    "count_5min": count_in("5 min"),
+    "count_1h": count_in("1 h"),
+    "count_24h": count_in("24 h"),
+    "account_age": account_age,
+    "speed": speed,
+    "distance_from_home": distance_from_home,
+    "refusals": refusals,
+    "amount_and_merchant": amount_and_merchant,
+    "time_of_day": time_of_day,
+    "behaviour": behaviour,
+    "usual_behaviour": usual_behaviour,
+}
+"""Name -> wording, as the rules file names them."""
 
 
 def _payments(count: int) -> str:

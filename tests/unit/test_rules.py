@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from shared.domain.features import feature_row, named
+from shared.domain.features import feature_row
 from shared.domain.history import History
-from shared.domain.rules import RULES, Case, Rule, fired
+from shared.domain.rules import Rule, RuleSet
 from shared.domain.signals import NO_SIGNALS
-from shared.domain.transaction import Place
+from shared.domain.transaction import Place, Transaction
+from shared.rules_file import SHIPPED_RULES, load_rules
 from tests.builders import NOON, a_transaction
 from tests.habits import REGULAR
 
@@ -21,9 +22,17 @@ QUARTER_AGO = NOON - timedelta(minutes=15)
 NIGHT = NOON + timedelta(hours=11)
 
 
+RULES = load_rules(SHIPPED_RULES)
+Case = tuple[Transaction, History]
+
+
 def a_case(changes: dict[str, Any], history: History) -> Case:
-    transaction = a_transaction(**changes)
-    return Case(transaction, history, named(feature_row(transaction, history, NO_SIGNALS)))
+    return a_transaction(**changes), history
+
+
+def fired(rules: RuleSet, case: Case) -> list[Rule]:
+    (verdicts,) = rules.hits([case[0]], [case[1]], [feature_row(*case, NO_SIGNALS)])
+    return [rule for rule, hit in zip(rules.active, verdicts, strict=True) if hit]
 
 
 def in_new_york(at: Any) -> History:
@@ -90,7 +99,7 @@ def test_a_rule_does_not_fire_beside_its_case(code: str, changes: dict[str, Any]
 
 
 def test_each_rule_has_examples_of_both() -> None:
-    declared = [rule.code for rule in RULES]
+    declared = [rule.code for rule in RULES.rules]
 
     assert len(declared) == len(set(declared)) >= 8
     assert {code for code, *_ in FIRES} == {code for code, *_ in DOES_NOT_FIRE} == set(declared)
@@ -105,9 +114,9 @@ def test_a_rule_explains_itself_with_the_observed_and_the_usual_value(
     code: str, changes: dict[str, Any], history: History
 ) -> None:
     case = a_case(changes, history)
-    (rule,) = [rule for rule in RULES if rule.code == code]
+    (rule,) = [rule for rule in RULES.rules if rule.code == code]
 
-    reason = rule.explain(case)
+    reason = rule.explain(*case, NO_SIGNALS)
 
     assert reason.code == code
     assert reason.text
@@ -146,7 +155,7 @@ def test_a_rule_explains_itself_with_the_observed_and_the_usual_value(
 def test_in_these_words(code: str, changes: dict[str, Any], history: History, observed: str, usual: str) -> None:
     case = a_case(changes, history)
 
-    reasons = {rule.code: rule.explain(case) for rule in fired(RULES, case)}
+    reasons = {rule.code: rule.explain(*case, NO_SIGNALS) for rule in fired(RULES, case)}
 
     assert (reasons[code].observed, reasons[code].usual) == (observed, usual)
 
@@ -154,10 +163,34 @@ def test_in_these_words(code: str, changes: dict[str, Any], history: History, ob
 @pytest.mark.parametrize("weight", [0, 1, -0.1, 1.5])
 def test_a_weight_lies_strictly_between_0_and_1(weight: float) -> None:
     with pytest.raises(ValueError, match="strictly between"):
-        replace(RULES[0], weight=weight)
+        replace(RULES.rules[0], weight=weight)
 
 
-def test_a_rule_of_ones_own_is_one_line() -> None:
-    rule = Rule("in_yen", lambda case: case.transaction.currency == "JPY", 0.1, "Yen", *[lambda *_: "-"] * 2)
+def test_a_batch_is_answered_in_order_with_a_verdict_for_each_active_rule() -> None:
+    cases = [a_case({}, REGULAR), a_case({"amount": Decimal("9999.99")}, History()), a_case({}, History())]
+    transactions, histories = zip(*cases, strict=True)
 
-    assert fired((rule,), a_case({"currency": "JPY", "amount": Decimal(5)}, REGULAR)) == (rule,)
+    verdicts = RULES.hits(transactions, histories, [feature_row(*case, NO_SIGNALS) for case in cases])
+
+    assert [sum(each) for each in verdicts] == [0, 1, 0]
+    assert all(len(each) == len(RULES.active) for each in verdicts)
+    assert RULES.hits([], [], []) == []
+
+
+def test_a_rule_that_is_off_takes_part_in_nothing_until_it_is_on() -> None:
+    case = a_case({"amount": Decimal("9999.99")}, History())
+    (wanted,) = fired(RULES, case)
+    rules = RuleSet(tuple(replace(rule, on=rule is not wanted) for rule in RULES.rules))
+
+    assert fired(rules, case) == []
+    assert wanted.code not in [rule.code for rule in rules.active]
+    assert fired(rules.all_on(), case) == [wanted]
+
+
+def test_two_rules_cannot_have_one_code() -> None:
+    with pytest.raises(ValueError, match="same code"):
+        RuleSet((RULES.rules[0], RULES.rules[0]))
+
+
+def test_without_rules_nothing_fires() -> None:
+    assert fired(RuleSet(), a_case({}, REGULAR)) == []

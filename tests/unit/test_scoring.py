@@ -8,12 +8,13 @@ from shared.domain.decision import Decision, RiskLabel
 from shared.domain.features import FEATURES
 from shared.domain.history import History
 from shared.domain.risk import Calibration, Thresholds
-from shared.domain.rules import RULES
 from shared.domain.scoring import FOREST_REASON, Scorer
 from shared.domain.transaction import Transaction
+from shared.rules_file import SHIPPED_RULES, load_rules
 from tests.builders import a_transaction
 from tests.habits import REGULAR
 
+RULES = load_rules(SHIPPED_RULES)
 LARGE = a_transaction(amount=Decimal(5000))
 
 
