@@ -28,6 +28,8 @@ MOST_UNDER_WAY = 3_000
 REPEATED_SHARE = 0.7
 """Of the parcels with an unknown answer; the others are never sent again."""
 PAUSES = (0.5, 1.0, 2.0, 4.0, 5.0, 5.0, 5.0)
+SURELY_SECONDS = 240.0
+"""Longer than any outage and the start of a broker after it."""
 SECOND_TIME_SECONDS = 5.0
 NO_ANSWER = Answer(503, "No answer.")
 
@@ -80,11 +82,12 @@ class Traffic:
 
     async def publish_surely(self, body: bytes) -> bool:
         """Put these bytes into the queue; whether that was confirmed. They may be there more than once."""
-        for pause in PAUSES:
+        deadline = monotonic() + SURELY_SECONDS
+        while monotonic() < deadline:
             try:
                 await self._publisher.publish(body, message_id=uuid4().hex)
             except BrokerUnavailable:
-                await asyncio.sleep(pause)
+                await asyncio.sleep(PAUSES[0])
             else:
                 return True
         return False
