@@ -9,16 +9,24 @@ from sklearn.ensemble import IsolationForest as SklearnForest
 from sklearn.tree import ExtraTreeRegressor
 
 from ml.forest import IsolationForest
+from shared.domain.features import FEATURES, FOREST_FEATURES
+
+FOREST_COLUMNS = tuple(list(FEATURES).index(name) for name in FOREST_FEATURES)
+"""Where the forest's features stand in a row of FEATURES."""
 
 _LEAF = -1
 
 
-def exported(model: SklearnForest, fill: Sequence[float]) -> IsolationForest:
-    """The same forest as complete trees; `fill` holds one value per feature for absent data."""
+def exported(model: SklearnForest, fill: Sequence[float], columns: Sequence[int] | None = None) -> IsolationForest:
+    """The same forest as complete trees; `fill` holds one value per column of a row for absent data.
+
+    `columns` are those of a row that the forest was grown on; without them it was grown on all.
+    """
     depth = max(tree.get_depth() for tree in model.estimators_)
     trees = [_complete(tree, depth) for tree in model.estimators_]
+    features = np.array([feature for feature, _, _ in trees])
     return IsolationForest(
-        feature=np.array([feature for feature, _, _ in trees], dtype=np.uint8),
+        feature=np.array(columns or range(len(fill)), dtype=np.uint8)[features],
         threshold=np.array([threshold for _, threshold, _ in trees]),
         path_length=np.array([path_length for _, _, path_length in trees]),
         usual_path_length=float(average_path_length(np.array([model.max_samples_]))[0]),

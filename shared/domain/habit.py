@@ -3,13 +3,17 @@
 from dataclasses import dataclass
 from math import exp, sqrt
 
-from shared.domain.history import WINDOWS, AmountTotals, History
+from shared.domain.history import CLOCK_SCALE, WINDOWS, AmountTotals, History, clock_hand
+from shared.domain.transaction import Transaction
 
 FEWEST = 3
 """Transactions of the last month from which on an account has a habit."""
 
 FEWEST_BEFORE_WEEK = 5
 """Transactions before the last week from which on that week can be compared with them."""
+
+FEWEST_HOURS = 5
+"""Transactions of the month's whole days from which on an account has usual hours."""
 
 PRIOR_WEIGHT = 4
 PRIOR_SPREAD = 1.0
@@ -69,6 +73,19 @@ def usual_count_a_day(history: History) -> float | None:
     """Transactions a day in this currency."""
     days = _days_of_habit(history)
     return None if days is None else history.month.count / days
+
+
+def unusual_hour(transaction: Transaction, history: History) -> float | None:
+    """Mean of `1 - cos` of the angle on a clock of 24 hours between this hour and each of the month; in [0, 2].
+
+    A short history is drawn towards 1, as of somebody without habits.
+    """
+    hours = history.hours
+    if hours.count < FEWEST_HOURS:
+        return None
+    cosine, sine = clock_hand(transaction)
+    closeness = (cosine * hours.cosines + sine * hours.sines) / CLOCK_SCALE**2
+    return 1 - closeness / (hours.count + PRIOR_WEIGHT)
 
 
 def _days_of_habit(history: History) -> float | None:

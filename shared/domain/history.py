@@ -8,7 +8,7 @@ UTC days since then.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from math import log
+from math import cos, log, sin, tau
 
 from shared.domain.transaction import Place, Transaction
 
@@ -44,6 +44,9 @@ WINDOWS = Windows()
 MAX_AMOUNT_MINOR = 1 << 40
 """Amounts count at most this much in totals, so that 8,192 of them still sum below 2**53 (exact in Lua)."""
 
+CLOCK_SCALE = 1000
+"""Length of a clock's hand, see `clock_hand`."""
+
 
 @dataclass(frozen=True, slots=True)
 class AmountTotals:
@@ -59,6 +62,15 @@ class AmountTotals:
 
 
 @dataclass(frozen=True, slots=True)
+class HourTotals:
+    """Sums of the hands of a clock (see `clock_hand`) over transactions."""
+
+    count: int = 0
+    cosines: int = 0
+    sines: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """The account's past as of one transaction.
 
@@ -67,7 +79,7 @@ class History:
     before the transaction's day, and that day up to the transaction. A merchant is known where it was first seen
     at an earlier instant. A transaction older than what is kept, or whose id was counted at another time or in
     another currency, is not counted and sees whole days and merchants only; where it is only old, its merchant is
-    seen.
+    seen. Categories are as merchants; `hours` covers the month's whole days in all currencies.
     """
 
     count_5min: int = 0
@@ -80,6 +92,9 @@ class History:
     last_place: Place | None = None
     knows_merchant: bool = False
     merchants: int = 0
+    knows_category: bool = False
+    categories: int = 0
+    hours: HourTotals = HourTotals()
     recent_refusals: int = 0
 
 
@@ -119,3 +134,9 @@ def counted_amount(transaction: Transaction) -> int:
 def log_amount(amount_minor: int) -> int:
     """The natural logarithm of an amount in minor units, in thousandths: an integer, so that sums are exact."""
     return round(1000 * log(amount_minor))
+
+
+def clock_hand(transaction: Transaction) -> tuple[int, int]:
+    """Cosine and sine of the UTC time on a clock of 24 hours, in thousandths: integers, so that sums are exact."""
+    angle = tau * (counted_at(transaction) % WINDOWS.day) / WINDOWS.day
+    return round(CLOCK_SCALE * cos(angle)), round(CLOCK_SCALE * sin(angle))

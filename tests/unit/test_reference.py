@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from shared.auth import ROUTES
+from shared.domain.features import FEATURES, FOREST_FEATURES
 from shared.settings import Settings, variable_of
 from shared.telemetry.logs import Event
 from shared.telemetry.metrics import METRICS
@@ -50,6 +51,12 @@ def test_metrics() -> None:
 
 def test_log_events() -> None:
     assert [event for event, _ in rows("Log events")] == list(Event)
+
+
+def test_features() -> None:
+    declared = [(name, "yes" if name in FOREST_FEATURES else "no") for name in FEATURES]
+
+    assert [(name, forest) for name, _, _, forest in rows("Features")] == declared
 
 
 def test_routes() -> None:
