@@ -1,118 +1,137 @@
-"""Replays a CSV of transactions through the account histories: features and rule hits as serving sees them."""
+"""A replayed file as flat arrays: features, rule hits and labels of every transaction, in time order."""
 
 from __future__ import annotations  # array[...] is a type for checkers only before Python 3.12
 
 from array import array
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from ml.replay import LabelFeed, Step, no_labels, replayed, rows_of
 from shared.command_line import UserError
-from shared.domain.account_history import AccountHistories
-from shared.domain.features import FEATURES, feature_row, named
-from shared.domain.risk import combined
-from shared.domain.rules import RULES, Case, fired
-from shared.domain.signals import NO_SIGNALS
-from shared.domain.transaction import Transaction
-from shared.messages.transaction_errors import InvalidTransaction
-from shared.messages.transaction_in import parse_transaction
-from shared.transactions_csv import Row, read_transactions
+from shared.domain.features import FEATURES
+from shared.domain.price_levels import in_dollars
+from shared.domain.rules import RuleSet
+
+_EPOCH = date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """N transactions in time order.
 
-    `features` (N, F) with NaN where absent, `rule_weight` (N,) the rules' combined weight in [0, 1),
-    `day` (N,) UTC days as datetime64[D], `label` (N,) 1 fraud, 0 legitimate, NaN unknown.
+    `ids` (N,), `account` (N,) a number for each account, `dollars` (N,) the amount in roughly dollars, `day` (N,)
+    UTC days as datetime64[D], `features` (N, F) with NaN where absent, `hits` (N, R) true where each active rule
+    fired, `label` (N,) 1 fraud, 0 legitimate, NaN unknown.
     """
 
-    features: NDArray[np.float64]
-    rule_weight: NDArray[np.float64]
+    ids: NDArray[np.str_]
+    account: NDArray[np.int64]
+    dollars: NDArray[np.float64]
     day: NDArray[np.datetime64]
+    features: NDArray[np.float64]
+    hits: NDArray[np.bool_]
     label: NDArray[np.float64]
 
     def between(self, first: date, last: date | None = None) -> Dataset:
         """The transactions of these days, both included; without `last`, to the end."""
-        chosen = self.day >= np.datetime64(first)
-        if last is not None:
-            chosen &= self.day <= np.datetime64(last)
-        return Dataset(self.features[chosen], self.rule_weight[chosen], self.day[chosen], self.label[chosen])
+        return self.where(self.days_between(first, last))
+
+    def days_between(self, first: date, last: date | None = None) -> NDArray[np.bool_]:
+        """(N,) true on these days, both included; without `last`, to the end."""
+        chosen: NDArray[np.bool_] = self.day >= np.datetime64(first)
+        return chosen if last is None else chosen & (self.day <= np.datetime64(last))
+
+    def where(self, chosen: NDArray[np.bool_]) -> Dataset:
+        """The transactions where `chosen` (N,) is true."""
+        return Dataset(*(getattr(self, name)[chosen] for name in self.__dataclass_fields__))
+
+    def without(self, features: Iterable[str] = (), rules: Iterable[int] = ()) -> Dataset:
+        """The same transactions where these features are absent and these rules (by column) never fire."""
+        columns, hits = self.features.copy(), self.hits.copy()
+        columns[:, [list(FEATURES).index(name) for name in features]] = np.nan
+        hits[:, list(rules)] = False
+        return replace(self, features=columns, hits=hits)
 
     def __len__(self) -> int:
         return len(self.day)
 
 
-def read_dataset(path: Path) -> Dataset:
+def read_dataset(path: Path, collector: Collector, feed: LabelFeed = no_labels) -> Dataset:
     """Every transaction of the file with its past only, under a progress bar on stderr.
 
-    Raises UserError where the file cannot be read, is empty, holds an invalid transaction or is not in time order.
+    `collector` is new; each day is in it before `feed` hears of the day. Raises UserError where the file cannot be
+    read, is empty, holds an invalid transaction or is not in time order.
     """
-    columns = (TextColumn("reading"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        return replayed(progress.track(read_transactions(path)), str(path))
+    with rows_of(path) as rows:
+        for steps in replayed(rows, str(path), feed):
+            collector.add(steps)
+    if not len(collector):
+        raise nothing_in(path)
+    return collector.dataset()
 
 
-def replayed(rows: Iterable[Row], source: str) -> Dataset:
-    """The rows as a Dataset; `source` names them in errors. Raises UserError as `read_dataset`."""
-    replay = _Replay(source)
-    for row in rows:
-        replay.add(_transaction(row, source), row.is_fraud)
-    if not replay.days:
-        raise UserError(f"{source} holds no transactions. Give a CSV with a header line and one per line.")
-    return replay.dataset()
+def nothing_in(path: Path) -> UserError:
+    """What to say of a file without transactions."""
+    return UserError(f"{path} holds no transactions. Give a CSV with a header line and one per line.")
 
 
-def _transaction(row: Row, source: str) -> Transaction:
-    try:
-        return parse_transaction(row.posted, now=datetime.now(UTC)).transaction
-    except InvalidTransaction as error:
-        which, problem = row.posted.get("transaction_id"), str(error).rstrip(".")
-        raise UserError(f"{source}, transaction {which}: {problem}. Correct or remove that line.") from error
+class Collector:
+    """Gathers steps in flat arrays: a million rows of tuples would not fit a laptop."""
 
+    def __init__(self, rules: RuleSet) -> None:
+        self._rules = rules
+        self._accounts: dict[str, int] = {}
+        self._ids: list[str] = []
+        self._numbers, self._days = array("q"), array("q")
+        self._dollars, self._features, self._labels = array("d"), array("d"), array("d")
+        self._hits = bytearray()
 
-_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+    def __len__(self) -> int:
+        return len(self._ids)
 
+    def add(self, steps: list[Step]) -> None:
+        """Append the steps, which come after all that were added."""
+        for step in steps:
+            self._add(step)
+        past = [s.transaction for s in steps], [s.history for s in steps], [s.row for s in steps]
+        for hits in self._rules.hits(*past):
+            self._hits.extend(hits)
 
-@dataclass
-class _Replay:
-    """Collects rows in flat arrays: a million rows of tuples would not fit a laptop."""
-
-    source: str
-    histories: AccountHistories = field(default_factory=AccountHistories)
-    features: array[float] = field(default_factory=lambda: array("d"))
-    weights: array[float] = field(default_factory=lambda: array("d"))
-    labels: array[float] = field(default_factory=lambda: array("d"))
-    days: array[int] = field(default_factory=lambda: array("l"))
-    newest: datetime = _LONG_AGO
-
-    def add(self, transaction: Transaction, is_fraud: bool | None) -> None:
-        if transaction.occurred_at < self.newest:
-            raise UserError(
-                f"{self.source} is not in time order: transaction {transaction.transaction_id} is older than the "
-                "one before it. Sort the file by its timestamp column."
-            )
-        self.newest = transaction.occurred_at
-        history = self.histories.observe(transaction)
-        row = feature_row(transaction, history, NO_SIGNALS)
-        hits = fired(RULES, Case(transaction, history, named(row)))
-        self.features.extend(row)
-        self.weights.append(combined(0.0, (rule.weight for rule in hits)))
-        self.labels.append(float("nan") if is_fraud is None else float(is_fraud))
-        self.days.append(transaction.occurred_at.toordinal())
+    def _add(self, step: Step) -> None:
+        transaction = step.transaction
+        self._ids.append(transaction.transaction_id)
+        self._numbers.append(self._accounts.setdefault(transaction.account_id, len(self._accounts)))
+        self._dollars.append(in_dollars(float(transaction.amount), transaction.currency))
+        self._days.append(transaction.occurred_at.toordinal() - _EPOCH)
+        self._features.extend(step.row)
+        self._labels.append(float("nan") if step.is_fraud is None else float(step.is_fraud))
 
     def dataset(self) -> Dataset:
-        epoch = date(1970, 1, 1).toordinal()
+        """All that was added so far."""
+        return self._part(slice(0, len(self)))
+
+    def first(self, count: int) -> Dataset:
+        """The `count` transactions that were added first."""
+        return self._part(slice(0, count))
+
+    def last(self, count: int) -> Dataset:
+        """The `count` transactions that were added last."""
+        return self._part(slice(len(self) - count, len(self)))
+
+    def _part(self, at: slice) -> Dataset:
+        features, rules = len(FEATURES), len(self._rules.active)
+        rows, hits = slice(at.start * features, at.stop * features), slice(at.start * rules, at.stop * rules)
         return Dataset(
-            np.array(self.features).reshape(-1, len(FEATURES)),
-            np.array(self.weights),
-            (np.array(self.days) - epoch).astype("datetime64[D]"),
-            np.array(self.labels),
+            ids=np.array(self._ids[at]),
+            account=np.array(self._numbers[at]),
+            dollars=np.array(self._dollars[at]),
+            day=np.array(self._days[at]).astype("datetime64[D]"),
+            features=np.array(self._features[rows]).reshape(-1, features),
+            hits=np.frombuffer(self._hits[hits], dtype=np.bool_).reshape(at.stop - at.start, rules),
+            label=np.array(self._labels[at]),
         )

@@ -44,6 +44,15 @@ def read_transactions(path: Path, limit: int | None = None) -> Iterator[Row]:
     return islice(_rows(path), limit)
 
 
+def line_count(path: Path) -> int | None:
+    """Lines of the file, its header included; None where it cannot be read to its end."""
+    try:
+        with _open(path) as file:
+            return sum(1 for _ in file)
+    except (OSError, EOFError, ValueError, zlib.error):
+        return None
+
+
 def as_identifier(text: str) -> str:
     """`text` where the API takes it as an identifier; else a readable form of it, kept apart by a hash."""
     if _IDENTIFIER.fullmatch(text):

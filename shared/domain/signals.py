@@ -5,7 +5,14 @@ A snapshot of the days before: never a live counter, so that serving and trainin
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from math import sqrt
+
+PRICED = timedelta(days=90)
+"""Price levels are those of the transactions that happened so long before the day."""
+
+WEEK, MONTH = timedelta(days=7), timedelta(days=30)
+"""Shares of fraud are those by the labels that became known so long before the day."""
 
 SMOOTHING = 10
 """A share of fraud is taken as if so many transactions more had been seen, fraudulent at the usual share."""

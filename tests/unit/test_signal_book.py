@@ -41,6 +41,16 @@ def test_prices_are_those_of_all_days_before() -> None:
     assert book.snapshot(after(3)).category_prices == {"food": level}
 
 
+def test_prices_are_forgotten_after_their_window() -> None:
+    book = SignalBook()
+    for day in (0, 1):
+        book.add(on(day, merchant_id="mer-1"))
+
+    assert book.snapshot(after(90)).merchant_prices["mer-1"].count == 2
+    assert book.snapshot(after(91)).merchant_prices["mer-1"].count == 1
+    assert book.snapshot(after(92)).merchant_prices == {}
+
+
 def test_prices_of_all_currencies_are_compared_in_dollars() -> None:
     book = SignalBook()
     book.add(on(0, amount=Decimal(1500), currency="JPY", merchant_id="mer-1"))

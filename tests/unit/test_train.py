@@ -13,15 +13,16 @@ import pytest
 
 from ml.__main__ import COMMANDS
 from ml.calibration import band, knots, risks
-from ml.dataset import read_dataset
-from ml.evaluation import recall_at
+from ml.dataset import Collector, Dataset, read_dataset
 from ml.forest import load_scorer
 from ml.manifest import read_manifest
+from ml.replay import LabelFeed, no_labels
 from shared.command_line import main
 from shared.domain.decision import RiskLabel
 from shared.domain.features import FEATURES
 from shared.domain.history import History
 from shared.domain.risk import Calibration
+from shared.rules_file import SHIPPED_RULES, load_rules
 from tests.builders import a_transaction
 
 HEADER = ("transaction_id", "account_id", "amount", "currency", "timestamp", "merchant_id", "is_fraud")
@@ -169,10 +170,14 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path, capsys: pytest.
     assert "Give another --out" in capsys.readouterr().err
 
 
+def dataset(path: Path, feed: LabelFeed = no_labels) -> Dataset:
+    return read_dataset(path, Collector(load_rules(SHIPPED_RULES)), feed)
+
+
 def test_features_look_only_at_the_past(tmp_path: Path) -> None:
     rows = lines(200)
-    whole = read_dataset(written(tmp_path / "whole.csv", rows))
-    half = read_dataset(written(tmp_path / "half.csv", rows[:100]))
+    whole = dataset(written(tmp_path / "whole.csv", rows))
+    half = dataset(written(tmp_path / "half.csv", rows[:100]))
 
     np.testing.assert_array_equal(whole.features[:100], half.features)
     assert len(half) == 100
@@ -201,10 +206,3 @@ def test_thresholds_are_reached_by_the_target_share() -> None:
 
     assert (risk >= band(risk, 0.005).threshold).mean() == pytest.approx(0.005, abs=1e-4)
     assert (risk >= band(risk, 0.02).threshold).mean() == pytest.approx(0.02, abs=1e-4)
-
-
-def test_recall_at_a_share() -> None:
-    label, risk = np.array([1, 0, 1, 0]), np.array([0.9, 0.8, 0.1, 0.2])
-
-    assert recall_at(label, risk, 0.25) == recall_at(label, risk, 0.5) == 0.5
-    assert recall_at(label, risk, 1) == 1

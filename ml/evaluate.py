@@ -1,0 +1,136 @@
+"""`python -m ml evaluate`: what the product's pipeline would have found in the days after its training."""
+
+import argparse
+import csv
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+from ml.evaluation import Scored, evaluated
+from ml.experiment import Known, Split
+from ml.fit import Growth
+from ml.labels import LabelMode, days, label_mode
+from ml.report_page import as_html
+from ml.results import Figures, Report
+from shared.command_line import UserError
+from shared.rules_file import SHIPPED_RULES, load_rules
+
+SCORES = ("transaction_id", "risk", "anomaly")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `evaluate`."""
+    add_data(parser)
+    for name, meaning in (
+        ("--train-from", "first training day, YYYY-MM-DD"),
+        ("--train-to", "last training day"),
+        ("--test-from", "first test day"),
+    ):
+        parser.add_argument(name, type=date.fromisoformat, required=True, metavar="D", help=meaning)
+    add_labels(parser)
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the report here, as JSON")
+    parser.add_argument("--scores", type=Path, metavar="FILE", help="write the test days' risks here, as CSV")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write the report here, as a page with pictures")
+    parser.add_argument(
+        "--seeds", type=int, default=3, metavar="N", help="models to fit, each with a seed of its own (3)"
+    )
+    parser.add_argument("--json", action="store_true", help="end with one JSON line instead of sentences")
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """Declare --data."""
+    parser.add_argument("--data", type=Path, required=True, metavar="FILE", help="CSV or CSV.gz in time order")
+
+
+def add_labels(parser: argparse.ArgumentParser) -> None:
+    """Declare which labels are known when."""
+    parser.add_argument(
+        "--labels",
+        type=label_mode,
+        default=LabelMode("none"),
+        metavar="MODE",
+        help="which labels are known: none, all, reviewed:K (of the K riskiest cards of each day), first:N (until "
+        "N frauds are confirmed) (%(default)s)",
+    )
+    parser.add_argument(
+        "--label-delay",
+        type=days,
+        default=timedelta(days=7),
+        metavar="DAYS",
+        help="days until a label is known (7d)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate, write what was asked for, and say the figures."""
+    if args.seeds < 1:
+        raise UserError("At least one model is needed: give --seeds 1 or more.")
+    split, known = Split(args.train_from, args.train_to, args.test_from), Known(args.labels, args.label_delay)
+    growths = [replace(Growth(), seed=Growth().seed + more) for more in range(args.seeds)]
+    report, scored = evaluated(args.data, split, known, load_rules(SHIPPED_RULES), growths)
+    if args.out:
+        write_text(args.out, report.model_dump_json(indent=2) + "\n")
+    if args.html:
+        write_text(args.html, as_html(report))
+    if args.scores:
+        write_scores(args.scores, scored)
+    print(report.model_dump_json(exclude={"figures": {"curves"}}) if args.json else sentences(report))
+    return 0
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file and the folder it belongs in; raises UserError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}. Give another place.") from error
+
+
+def write_scores(path: Path, scored: Scored) -> None:
+    """One line for each transaction of the test days, labelled or not; raises UserError."""
+    try:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            columns = (scored.test.ids.tolist(), scored.risk.tolist(), scored.anomaly.tolist())
+            csv.writer(file, lineterminator="\n").writerows([SCORES, *zip(*columns, strict=True)])
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}. Give another --scores.") from error
+
+
+def sentences(report: Report) -> str:
+    """The report in a few lines."""
+    training, test, labels = report.training, report.test, report.labels
+    lines = [
+        f"Trained on {training.transactions} transactions, {training.first} to {training.last}, with the labels "
+        f"of {labels.known} of them ({labels.frauds} frauds; --labels {labels.mode}): "
+        f"{', '.join(sorted({seed.combiner for seed in report.seeds}))}.",
+        f"Tested on {test.transactions}, {test.first} to {test.last}, with {test.frauds} frauds.",
+    ]
+    if report.figures is None:
+        return "\n".join([*lines, "No figures: the test days lack labels (column is_fraud)."])
+    return "\n".join([*lines, *_figures(report.figures), *_spread(report), report.note])
+
+
+def _figures(figures: Figures) -> list[str]:
+    ranking, high = figures.ranking, figures.high
+    shares = "; ".join(
+        f"{at.share:.1%} riskiest: recall {at.recall:.3f}, precision {at.precision:.3f}, "
+        f"{at.value_caught:.0%} of the value"
+        for at in ranking.at
+    )
+    return [
+        f"AUC {ranking.auc:.4f}, average precision {ranking.average_precision:.4f}, "
+        f"CP@100 {ranking.card_precision:.4f}.",
+        f"{shares}.",
+        f"HIGH: {high.share:.2%} of the transactions (target {high.target_rate:.2%}), {high.precision:.0%} are "
+        "fraud.",
+    ]
+
+
+def _spread(report: Report) -> list[str]:
+    if len(report.seeds) == 1 or report.spread is None:
+        return []
+    found = report.spread["average_precision"]
+    return [
+        f"Average precision over {len(report.seeds)} seeds: {found.mean:.4f} ({found.min:.4f} to {found.max:.4f})."
+    ]

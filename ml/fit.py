@@ -1,0 +1,112 @@
+"""Fits a model to a training window: forest, calibration, what combines it with the rules, and thresholds."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import IsolationForest as SklearnForest
+
+from ml.calibration import band, knots
+from ml.combiner import Fitted, fit_combiner
+from ml.dataset import Dataset
+from ml.export import FOREST_COLUMNS, exported
+from ml.forest import IsolationForest
+from ml.labels import DailyRisk
+from ml.manifest import Band, Knots
+from shared.command_line import UserError
+from shared.domain.risk import Calibration, Findings, NoisyOr
+from shared.domain.rules import RuleSet
+
+HIGH_RATE, MEDIUM_RATE = 0.005, 0.02
+
+FEWEST = 1000
+"""Transactions below which quantiles of half a percent mean nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """How a forest is grown."""
+
+    trees: int = 200
+    max_samples: int = 256
+    seed: int = 7
+
+    def __post_init__(self) -> None:
+        if self.trees < 1 or self.max_samples < 2:
+            raise UserError("A forest needs at least 1 tree (--trees) of at least 2 transactions (--max-samples).")
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A forest as scikit-learn holds it (kept for audit) and as it is served, and how its findings become risk."""
+
+    sklearn: SklearnForest
+    forest: IsolationForest
+    knots: Knots
+    fitted: Fitted
+    medium: Band
+    high: Band
+
+    def anomalies(self, dataset: Dataset) -> NDArray[np.float64]:
+        """The anomaly (N,) of each transaction."""
+        return np.array(self.forest.anomaly(dataset.features))
+
+    def risks(self, dataset: Dataset) -> NDArray[np.float64]:
+        """The risk (N,) of each transaction."""
+        return risks(self.fitted, dataset, self.anomalies(dataset))
+
+
+def fit(window: Dataset, labels: NDArray[np.float64], rules: RuleSet, growth: Growth) -> Model:
+    """The model that the window teaches with these known labels (N,), NaN where unknown.
+
+    Raises UserError where the window holds too few transactions.
+    """
+    sklearn, forest = grow(window, growth)
+    anomalies = np.array(forest.anomaly(window.features))
+    curve, fitted = combine(window, anomalies, labels, rules, growth.seed)
+    risk = risks(fitted, window, anomalies)
+    return Model(sklearn, forest, curve, fitted, band(risk, MEDIUM_RATE), band(risk, HIGH_RATE))
+
+
+def grow(window: Dataset, growth: Growth) -> tuple[SklearnForest, IsolationForest]:
+    """An isolation forest on the window, as scikit-learn holds it and as plain arrays. Raises as `fit`."""
+    fewest = max(FEWEST, growth.max_samples)
+    if len(window) < fewest:
+        raise UserError(
+            f"The training days hold {len(window)} transactions; a forest needs at least {fewest}. Give a longer "
+            "file or other days."
+        )
+    fill = medians(window.features)
+    filled = np.where(np.isnan(window.features), fill, window.features).astype(np.float32)
+    sklearn = SklearnForest(n_estimators=growth.trees, max_samples=growth.max_samples, random_state=growth.seed)
+    sklearn.fit(filled[:, FOREST_COLUMNS])
+    return sklearn, exported(sklearn, fill.tolist(), FOREST_COLUMNS)
+
+
+def combine(
+    window: Dataset, anomalies: NDArray[np.float64], labels: NDArray[np.float64], rules: RuleSet, seed: int
+) -> tuple[Knots, Fitted]:
+    """The calibration of the window's anomalies (N,), and what makes one risk of them and the rules."""
+    curve = knots(anomalies)
+    weights = tuple(rule.weight for rule in rules.active)
+    unlabelled = NoisyOr(Calibration(curve.anomalies, curve.tails), weights)
+    findings = Findings(window.features, anomalies, window.hits)
+    return curve, fit_combiner(findings, labels, window.day, unlabelled=unlabelled, seed=seed)
+
+
+def risks(fitted: Fitted, dataset: Dataset, anomalies: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The risk (N,) of each transaction with these anomalies (N,)."""
+    return np.array(fitted.combiner.risks(Findings(dataset.features, anomalies, dataset.hits)))
+
+
+def reviewer(past: Dataset, rules: RuleSet, growth: Growth) -> DailyRisk:
+    """What ranks transactions when only these, unlabelled, are known: by rules alone where they are few."""
+    if len(past) < max(FEWEST, growth.max_samples):
+        return lambda day: 1 - np.prod(1 - day.hits * [rule.weight for rule in rules.active], axis=1)
+    return fit(past, np.full(len(past), np.nan), rules, growth).risks
+
+
+def medians(features: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The median of each column (N, F) where it is known; 0 for a column that is wholly absent."""
+    known = ~np.isnan(features)
+    return np.array([np.median(f[k]) if k.any() else 0.0 for f, k in zip(features.T, known.T, strict=True)])
