@@ -17,9 +17,11 @@ COMMANDS = {
         "publish a file of transactions straight to the queue, as another producer would",
     ),
     "dead-letters": ("local.dead_letters", "list, show, redrive or purge what could not be handled"),
+    "lists": ("local.lists", "block or trust accounts, merchants and devices"),
     "replay": ("local.replay", "post a CSV of transactions and wait until all are scored"),
     "rebuild-history": ("local.rebuild_history", "write account histories from the database to Redis"),
     "retention": ("local.retention", "delete or archive what is older than some months"),
+    "ml": ("local.ml", "`python -m ml COMMAND …` on what `run` started"),
     "chaos": ("local.chaos.command", "load, faults and the books: nothing may be lost, doubled or stuck"),
     "sample-traffic": ("local.sample_traffic", "post seeded sample traffic until stopped"),
 }

@@ -8,6 +8,7 @@ from typing import Protocol
 from shared.domain.decision import Decision, Reason, RiskLabel
 from shared.domain.features import feature_row
 from shared.domain.history import History
+from shared.domain.lists import NO_LISTS, Lists
 from shared.domain.risk import Calibration, Thresholds, combined, evidence
 from shared.domain.rules import Rule, RuleSet
 from shared.domain.signals import NO_SIGNALS, Signals
@@ -29,7 +30,10 @@ class Forest(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Scorer:
-    """Implements ports.Scorer. The version names the trained model that all its parts belong to."""
+    """Implements ports.Scorer. The version names the trained model that its parts up to the thresholds belong to.
+
+    `lists` holds what has not expired: give `Lists.at(now)` anew for each batch.
+    """
 
     forest: Forest
     rules: RuleSet
@@ -37,6 +41,7 @@ class Scorer:
     thresholds: Thresholds
     model_version: str
     signals: Signals = NO_SIGNALS
+    lists: Lists = NO_LISTS
 
     def decide(self, transactions: Sequence[Transaction], histories: Sequence[History]) -> list[Decision]:
         """One decision per transaction, in order; the sequences must be equally long."""
@@ -51,16 +56,17 @@ class Scorer:
     def _decide(self, case: Case, hits: Sequence[Rule], anomaly: float) -> Decision:
         tail = self.calibration.tail(anomaly)
         risk = combined(evidence(tail), (rule.weight for rule in hits))
-        label = self.thresholds.label(risk)
-        return Decision(
+        label, always_alerts = self.thresholds.label(risk), any(rule.always_alert for rule in hits)
+        decision = Decision(
             anomaly=anomaly,
             risk=risk,
             label=label,
             reasons=_reasons(case, hits, tail, label),
-            raises_alert=label is RiskLabel.HIGH or any(rule.always_alert for rule in hits),
+            raises_alert=label is RiskLabel.HIGH or always_alerts,
             threshold=self.thresholds.high,
             model_version=self.model_version,
         )
+        return self.lists.settled(case[0], decision, always_alerts=always_alerts)
 
 
 def _reasons(case: Case, hits: Sequence[Rule], tail: float, label: RiskLabel) -> tuple[Reason, ...]:
