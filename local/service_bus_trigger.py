@@ -13,7 +13,7 @@ from azure.servicebus.aio import ServiceBusReceiver
 from azure.servicebus.exceptions import MessageLockLostError
 
 from local.stopping import pause
-from shared.broker.service_bus_access import ServiceBusAccess
+from shared.broker.service_bus_access import ServiceBusAccess, body_of
 from shared.telemetry.availability import Availability
 from shared.telemetry.logs import Event, log
 
@@ -83,7 +83,7 @@ class ServiceBusTrigger:
 def decoded(message: ServiceBusReceivedMessage) -> func.ServiceBusMessage:
     """The message as the worker gives it to a function."""
     return ServiceBusMessage(
-        body=b"".join(message.body),
+        body=body_of(message),
         application_properties={},
         content_type=message.content_type,
         correlation_id=message.correlation_id,

@@ -1,1 +1,1 @@
-"""Adapters of the queue: RabbitMQ and, for tests and demos, memory."""
+"""The queue: publishing to RabbitMQ, Service Bus or memory, what is declared there, and dead letters."""

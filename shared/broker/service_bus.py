@@ -6,7 +6,7 @@ from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from azure.core.exceptions import AzureError
 from azure.servicebus import ServiceBusMessage
@@ -26,6 +26,9 @@ from shared.broker.limits import refuse_oversized
 from shared.broker.service_bus_access import ServiceBusAccess
 from shared.deadline import abandon, within
 from shared.domain.errors import BrokerUnavailable, EnvelopeRefused
+
+if TYPE_CHECKING:
+    from azure.servicebus.aio.management import ServiceBusAdministrationClient
 
 CONFIRM_TIMEOUT = timedelta(seconds=5)
 BATCH_BYTES = 256 * 1024 - 2048
@@ -64,17 +67,23 @@ class _Job:
 
 
 class _Session:
-    """A client and its one sender; opened by the first use, on the event loop of that use."""
+    """Long-lived clients, each opened by its first use, on the event loop of that use."""
 
     def __init__(self, access: ServiceBusAccess) -> None:
         self._access, self._stack = access, AsyncExitStack()
         self._sender: ServiceBusSender | None = None
+        self._administration: ServiceBusAdministrationClient | None = None
 
     async def sender(self) -> ServiceBusSender:
         if self._sender is None:
             client = await self._stack.enter_async_context(self._access.client())
             self._sender = client.get_queue_sender(self._access.queue_name)
         return self._sender
+
+    async def administration(self) -> "ServiceBusAdministrationClient":
+        if self._administration is None:
+            self._administration = await self._stack.enter_async_context(self._access.administration())
+        return self._administration
 
     async def close(self) -> None:
         await self._stack.aclose()
@@ -93,6 +102,7 @@ class ServiceBusPublisher:
         self._waiting: deque[_Job] = deque()
         self._sending: asyncio.Task[None] | None = None
         self._session: _Session | None = None
+        self._counting: _Session | None = None
 
     async def publish(self, envelope: bytes, *, message_id: str) -> None:
         """As EnvelopePublisher. A full or missing queue or a refused identity can be mended: BrokerUnavailable."""
@@ -120,14 +130,17 @@ class ServiceBusPublisher:
     async def depth(self) -> int:
         """As EnvelopePublisher: active messages, locked ones too; needs the Manage right (role Data Owner)."""
 
-        async def count() -> int:
-            async with self._access.administration() as client:
-                properties = await client.get_queue_runtime_properties(self._access.queue_name)
-                return int(properties.active_message_count or 0)
+        async def count(session: _Session) -> int:
+            client = await session.administration()
+            properties = await client.get_queue_runtime_properties(self._access.queue_name)
+            return int(properties.active_message_count or 0)
 
+        self._counting = counting = self._counting or _Session(self._access)
         try:
-            return await within(self._timeout, count())
-        except (AzureError, TimeoutError) as error:
+            return await within(self._timeout, count(counting))
+        except (AzureError, OSError) as error:
+            self._counting = None
+            self._abandon(counting)
             raise BrokerUnavailable(
                 f"The depth of '{self._access.queue_name}' cannot be read: {_told(error)}. "
                 "It needs the role Azure Service Bus Data Owner, or a key with Manage."
@@ -135,8 +148,9 @@ class ServiceBusPublisher:
 
     async def close(self) -> None:
         """As EnvelopePublisher."""
-        session, self._session = self._session, None
-        if session is not None:
+        sessions = (self._session, self._counting)
+        self._session = self._counting = None
+        for session in filter(None, sessions):
             await _quietly(self._timeout, session)
 
     async def _send_all(self) -> None:
@@ -195,7 +209,7 @@ class ServiceBusPublisher:
         except (TimeoutError, OperationTimeoutError) as error:
             self._drop()
             raise self._unconfirmed() from error
-        except AzureError as error:
+        except (AzureError, OSError) as error:
             if not isinstance(error, _OUTLIVED_BY_SENDER):
                 self._drop()
             raise self._unavailable(error) from error
@@ -205,7 +219,7 @@ class ServiceBusPublisher:
             f"Service Bus did not confirm within {self._timeout:g} s; it may or may not have stored the message."
         )
 
-    def _unavailable(self, error: AzureError) -> BrokerUnavailable:
+    def _unavailable(self, error: Exception) -> BrokerUnavailable:
         for kind, advice in _ADVICE:
             if isinstance(error, kind):
                 return BrokerUnavailable(advice.format(queue=self._access.queue_name))
@@ -215,14 +229,17 @@ class ServiceBusPublisher:
         """Forget the connection at once and close it in the background, as a stuck one takes its time."""
         session, self._session = self._session, None
         if session is not None:
-            abandon(asyncio.ensure_future(_quietly(self._timeout, session)))
+            self._abandon(session)
+
+    def _abandon(self, session: _Session) -> None:
+        abandon(asyncio.ensure_future(_quietly(self._timeout, session)))
 
 
 async def _quietly(seconds: float, session: _Session) -> None:
     """A connection that fails while it is closed is closed."""
     try:
         await within(seconds, session.close())
-    except (AzureError, TimeoutError, OSError):
+    except (AzureError, OSError):
         return
 
 

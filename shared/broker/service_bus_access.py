@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from azure.core.credentials_async import AsyncTokenCredential
-from azure.servicebus import parse_connection_string
+from azure.servicebus import ServiceBusReceivedMessage, parse_connection_string
 from azure.servicebus.aio import ServiceBusClient
+from azure.servicebus.amqp import AmqpMessageBodyType
 
 from shared.command_line import UserError
 
@@ -79,6 +80,14 @@ async def _identity() -> AsyncIterator[AsyncTokenCredential]:
 
     async with DefaultAzureCredential() as credential:
         yield credential
+
+
+def body_of(message: ServiceBusReceivedMessage) -> bytes:
+    """The message's bytes; other producers may have sent a text or a value instead."""
+    if message.body_type is AmqpMessageBodyType.DATA:
+        return b"".join(message.body)
+    value: object = message.body
+    return value if isinstance(value, bytes) else str(value).encode()
 
 
 def _expect_connection_string(connection: str, queue_name: str) -> None:

@@ -6,10 +6,9 @@ from contextlib import AsyncExitStack, contextmanager, suppress
 from azure.core.exceptions import AzureError
 from azure.servicebus import ServiceBusReceivedMessage, ServiceBusSubQueue
 from azure.servicebus.aio import ServiceBusReceiver
-from azure.servicebus.amqp import AmqpMessageBodyType
-from azure.servicebus.exceptions import MessagingEntityNotFoundError, ServiceBusError
+from azure.servicebus.exceptions import MessageLockLostError, MessagingEntityNotFoundError, ServiceBusError
 
-from shared.broker.service_bus_access import ServiceBusAccess
+from shared.broker.service_bus_access import ServiceBusAccess, body_of
 from shared.dead_letters import DeadLetter, Selection, Waiting, plain_id
 from shared.domain.errors import BrokerUnavailable
 
@@ -83,13 +82,13 @@ class ServiceBusDeadLetters:
             after = messages[-1].sequence_number or 0
 
     async def _received(self, at_most: int) -> list[ServiceBusReceivedMessage]:
-        """Locked for us; none where one comes again, as its lock expired: then all have been seen."""
+        """Those not seen yet, locked for us; none once only seen ones come again, as their locks expired."""
         with self._answering():
             receiver = await self._open()
             messages = await receiver.receive_messages(at_most, max_wait_time=RECEIVE_SECONDS)
-        again = any(message.sequence_number in self._held for message in messages)
+        fresh = [message for message in messages if message.sequence_number not in self._held]
         self._held |= {message.sequence_number: message for message in messages}
-        return [] if again else messages
+        return fresh
 
     async def _hand_back(self) -> None:
         """A letter whose lock was lost was given back by itself."""
@@ -111,6 +110,8 @@ class ServiceBusDeadLetters:
     def _answering(self) -> Iterator[None]:
         try:
             yield
+        except MessageLockLostError as error:
+            raise BrokerUnavailable("A letter's lock expired meanwhile, so it stays; do this again.") from error
         except MessagingEntityNotFoundError as error:
             name = self._access.queue_name
             raise BrokerUnavailable(f"The queue '{name}' does not exist in the namespace: create it.") from error
@@ -122,7 +123,7 @@ class ServiceBusDeadLetters:
 
 
 def _letter(message: ServiceBusReceivedMessage) -> DeadLetter:
-    body = _body(message)
+    body = body_of(message)
     return DeadLetter(
         letter_id=plain_id(message.message_id) or f"sequence-{message.sequence_number}",
         reason=message.dead_letter_reason or "unknown",
@@ -133,10 +134,3 @@ def _letter(message: ServiceBusReceivedMessage) -> DeadLetter:
         properties={str(name): value for name, value in (message.application_properties or {}).items()},
         handle=message,
     )
-
-
-def _body(message: ServiceBusReceivedMessage) -> bytes:
-    """Other producers may send a text or a value instead of bytes."""
-    if message.body_type is AmqpMessageBodyType.DATA:
-        return b"".join(message.body)
-    return str(message).encode()

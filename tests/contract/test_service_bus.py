@@ -110,7 +110,7 @@ async def test_only_the_callers_of_a_failed_batch_hear_of_it(broker: ServiceBusB
     while broker.double.counted["messages"] < 2:
         await asyncio.sleep(0.01)
     broker.double.misbehave(drop_acknowledgements=False)
-    await asyncio.sleep(1.5)
+    await asyncio.sleep(1)
     waiting = asyncio.create_task(broker.publisher.publish(ENVELOPE, message_id="m-2"))
 
     outcomes = await asyncio.gather(failing, waiting, return_exceptions=True)
@@ -146,6 +146,22 @@ async def test_a_refusal_says_what_to_do_and_ends_with_its_cause(
 
     broker.double.misbehave(**{switch: False})
     await broker.publisher.publish(ENVELOPE, message_id="m-1")
+
+
+class VanishingAccess(ServiceBusAccess):
+    """A namespace whose connections are aborted below the SDK."""
+
+    def client(self):
+        raise ConnectionAbortedError
+
+
+async def test_a_connection_aborted_below_the_sdk_is_an_outage_like_others(queue_name: str) -> None:
+    publisher = ServiceBusPublisher(VanishingAccess(queue_name, KEY))
+
+    with pytest.raises(BrokerUnavailable, match="cannot be reached"):
+        await publisher.publish(ENVELOPE, message_id="m-1")
+    with pytest.raises(BrokerUnavailable, match="cannot be reached"):
+        await publisher.check()
 
 
 async def test_a_missing_queue_is_named(broker: ServiceBusBroker) -> None:

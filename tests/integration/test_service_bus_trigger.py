@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip("proton", reason="the test double of Service Bus needs python-qpid-proton")
 
 from azure.servicebus import ServiceBusClient, ServiceBusMessage
+from azure.servicebus.amqp import AmqpAnnotatedMessage
 
 from tests.servicebus.double import ServiceBusDouble, running_double
 from tests.servicebus.queues import Rules
@@ -79,6 +80,23 @@ def test_a_batch_that_fails_is_abandoned_as_a_whole_until_the_broker_gives_up(
     assert host.stop() == 0
     assert host.notes().count("begin b'bad'") == 3
     assert double.active(f"{QUEUE}/$DeadLetterQueue") == 2
+
+
+def test_a_message_of_another_producer_may_hold_text_instead_of_bytes(
+    double: ServiceBusDouble, start_score
+) -> None:
+    text = AmqpAnnotatedMessage(value_body="some text")
+    with (
+        ServiceBusClient.from_connection_string(double.connection_string) as client,
+        client.get_queue_sender(QUEUE) as sender,
+    ):
+        sender.send_messages(text, timeout=10)
+    host = start_score()
+
+    host.wait_for("end b'some text'")
+
+    assert host.stop() == 0
+    assert double.active(QUEUE) == 0
 
 
 def test_sigterm_lets_the_batch_in_hand_finish_and_leaves_the_others(
