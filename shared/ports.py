@@ -1,6 +1,6 @@
 """What the handlers need from the outside, as small protocols; each with its guarantee and how it fails."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Generator, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -74,8 +74,11 @@ class HistoryStore(Protocol):
 class AccountPasts(Protocol):
     """What the books hold of accounts. Raises DatabaseUnavailable."""
 
-    def load(self, account_ids: Sequence[str]) -> Mapping[str, AccountPast]:
-        """The past of each of these accounts, empty for those without one."""
+    def load(self, account_ids: Sequence[str], *, until: float) -> Generator[tuple[str, AccountPast]]:
+        """Each of these accounts once with its past, empty for those without one; use it up before the next.
+
+        Past `until` (of `time.monotonic()`) it raises instead of going on. Close it where you stop before its end.
+        """
 
     def unsettled(self, transaction_ids: Sequence[str]) -> Set[str]:
         """Those among these ids that are neither recorded nor rejected."""

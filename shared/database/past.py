@@ -3,11 +3,14 @@
 SQLAlchemy is not imported here: it would double the scorer's start-up time.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from datetime import datetime
 from decimal import Decimal
-from threading import Lock
+from itertools import chain, groupby
+from math import inf
+from operator import attrgetter
+from threading import TIMEOUT_MAX, Lock
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -27,10 +30,14 @@ from shared.domain.transaction import Place, Transaction
 MOST = 50_000
 """An account is rebuilt from its newest so many transactions, so that none can hold up all others."""
 
-# Batches in the order of their writing, a batch in the order of its events: as near as the books come to the
-# order in which they were observed. What claims to be older than 1970 counts as of 1970, see counted_at.
+FETCHED = 2_000
+"""Rows in one answer."""
+
+# Accounts as they were given, of each the merchants first. Batches in the order of their writing, a batch in the
+# order of its events: as near as the books come to the order in which they were observed. What claims to be older
+# than 1970 counts as of 1970, see counted_at. PostgreSQL sorts each account by itself: their places come in order.
 _LOAD = f"""
-SELECT account.id, past.* FROM unnest(%b::text[]) AS account(id) CROSS JOIN LATERAL (
+SELECT account.id, past.* FROM unnest(%b::text[]) WITH ORDINALITY AS account(id, place) LEFT JOIN LATERAL (
     WITH newest AS MATERIALIZED (
         SELECT transaction_id, merchant_id, amount, currency, greatest("timestamp", 'epoch') AS at,
             geo_lat, geo_lon, created_at
@@ -47,8 +54,8 @@ SELECT account.id, past.* FROM unnest(%b::text[]) AS account(id) CROSS JOIN LATE
         SELECT NULL, merchant_id, NULL, NULL, min(at), NULL, NULL, min(created_at) FROM newest
         GROUP BY merchant_id ORDER BY min(created_at), min(at) LIMIT {WINDOWS.max_merchants}
     )
-) AS past
-ORDER BY created_at, at, transaction_id
+) AS past ON true
+ORDER BY account.place, past.transaction_id IS NOT NULL, past.created_at, past.at, past.transaction_id
 """  # noqa: S608 - numbers of ours
 
 _UNSETTLED = """
@@ -81,12 +88,14 @@ class PostgresPasts:
         self._connection: BoundedConnection | None = None
         self._prepares = True
 
-    def load(self, account_ids: Sequence[str]) -> dict[str, AccountPast]:
-        """See the port; of an account's transactions only the newest `MOST` are looked at."""
-        collected = {name: _Collected() for name in account_ids}
-        for account_id, *values in self._rows(_LOAD, list(collected)) if collected else ():
-            collected[account_id].add(account_id, _Row(*values))
-        return {name: AccountPast(each.transactions, each.first_seen) for name, each in collected.items()}
+    def load(self, account_ids: Sequence[str], *, until: float) -> Generator[tuple[str, AccountPast]]:
+        """See the port; of an account's transactions only the newest `MOST` are looked at.
+
+        Holds the connection until its end.
+        """
+        with closing(self._stream(until, _LOAD, list(dict.fromkeys(account_ids)))) as rows:
+            for account_id, of_account in groupby(map(_Row._make, rows), attrgetter("account_id")):
+                yield account_id, _past(of_account)
 
     def unsettled(self, transaction_ids: Sequence[str]) -> set[str]:
         """See the port."""
@@ -102,20 +111,40 @@ class PostgresPasts:
             self._drop()
 
     def _rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
-        with self._turn:
-            try:
-                with self._open().cursor(binary=True) as cursor:
-                    return cursor.execute(query, parameters).fetchall()
-            except psycopg.Error as error:
-                self._drop()
-                self._prepares = self._prepares and not is_foreign_session(error)
-                problem = missing_setup(error) or "PostgreSQL did not tell an account's past; ask again"
-                raise DatabaseUnavailable(f"{problem}: {error}") from error
+        with self._answering(inf) as connection, connection.cursor(binary=True) as cursor:
+            return cursor.execute(query, parameters).fetchall()
 
-    def _open(self) -> BoundedConnection:
+    def _stream(self, until: float, query: str, *parameters: object) -> Generator[tuple[Any, ...]]:
+        """The rows, FETCHED at a time, so that each statement and what is held of its answer stay small."""
+        with (
+            self._answering(until) as connection,
+            connection.transaction(),
+            connection.cursor("pasts", binary=True) as cursor,
+        ):
+            cursor.execute(query, parameters)
+            while rows := cursor.fetchmany(FETCHED):
+                yield from rows
+                connection.answer_by = _answer_by(until)
+
+    @contextmanager
+    def _answering(self, until: float) -> Iterator[BoundedConnection]:
+        """The connection, for this thread alone; raises DatabaseUnavailable for whatever goes wrong with it."""
+        if not self._turn.acquire(timeout=min(max(until - monotonic(), 0), TIMEOUT_MAX)):
+            raise DatabaseUnavailable("Others were reading from PostgreSQL all the time; ask again.")
+        try:
+            yield self._open(until)
+        except psycopg.Error as error:
+            self._drop()
+            self._prepares = self._prepares and not is_foreign_session(error)
+            problem = missing_setup(error) or "PostgreSQL did not tell an account's past; ask again"
+            raise DatabaseUnavailable(f"{problem}: {error}") from error
+        finally:
+            self._turn.release()
+
+    def _open(self, until: float) -> BoundedConnection:
         if self._connection is None or self._connection.closed:
             self._connection = open_connection(self._url, prepares=self._prepares)
-        self._connection.answer_by = monotonic() + LONGEST_USE.total_seconds()
+        self._connection.answer_by = _answer_by(until)
         return self._connection
 
     def _drop(self) -> None:
@@ -125,8 +154,9 @@ class PostgresPasts:
 
 
 class _Row(NamedTuple):
-    """A transaction, or, without `transaction_id`, the first instant at a merchant."""
+    """A transaction, or, without `transaction_id`, the first instant at a merchant, or, without that, nothing."""
 
+    account_id: str
     transaction_id: str | None
     merchant_id: str
     amount: Decimal
@@ -137,20 +167,23 @@ class _Row(NamedTuple):
     created_at: datetime
 
 
-@dataclass
-class _Collected:
-    """One account's rows so far."""
+def _past(rows: Iterator[_Row]) -> AccountPast:
+    """One account's past: its merchants come first, its transactions are read when they are asked for."""
+    first_seen: dict[str, datetime] = {}
+    for row in rows:
+        if row.transaction_id is not None:
+            return AccountPast(map(_transaction, chain([row], rows)), first_seen)
+        if row.merchant_id is not None:
+            first_seen[row.merchant_id] = row.at
+    return AccountPast((), first_seen)
 
-    transactions: list[Transaction] = field(default_factory=list)
-    first_seen: dict[str, datetime] = field(default_factory=dict)
 
-    def add(self, account_id: str, row: _Row) -> None:
-        if row.transaction_id is None:
-            self.first_seen[row.merchant_id] = row.at
-        else:
-            place = None if row.geo_lat is None or row.geo_lon is None else Place(row.geo_lat, row.geo_lon)
-            self.transactions.append(
-                Transaction(
-                    row.transaction_id, account_id, row.merchant_id, row.amount, row.currency, row.at, place=place
-                )
-            )
+def _transaction(row: _Row) -> Transaction:
+    place = None if row.geo_lat is None or row.geo_lon is None else Place(row.geo_lat, row.geo_lon)
+    return Transaction(
+        row.transaction_id or "", row.account_id, row.merchant_id, row.amount, row.currency, row.at, place=place
+    )
+
+
+def _answer_by(until: float) -> float:
+    return min(until, monotonic() + LONGEST_USE.total_seconds())

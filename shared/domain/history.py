@@ -5,7 +5,7 @@ and counts each transaction once however often it is delivered. Times are whole 
 UTC days since then.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from math import cos, log, sin, tau
@@ -102,12 +102,12 @@ class History:
 class AccountPast:
     """What the books hold of one account, as far as a history can still tell of it.
 
-    `transactions` in the order in which they arrived: all since `kept_days` before the newest one's day, and the
-    `kept_newest` newest. `first_seen` holds the first instant at each merchant, ordered by when the merchant
-    first arrived, at most `max_merchants` of them.
+    `transactions` in the order in which they arrived, to be read once: all since `kept_days` before the newest
+    one's day, and the `kept_newest` newest. `first_seen` holds the first instant at each merchant, ordered by when
+    the merchant first arrived, at most `max_merchants` of them.
     """
 
-    transactions: Sequence[Transaction] = ()
+    transactions: Iterable[Transaction] = ()
     first_seen: Mapping[str, datetime] = field(default_factory=dict)
 
 

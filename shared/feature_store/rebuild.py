@@ -1,14 +1,17 @@
 """Account histories from the books, written to Redis: of accounts it does not know, or in place of what it has."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from hashlib import sha1
 from itertools import chain
+from math import inf
 
 import redis
 
 from shared.domain.account_history import AccountHistory
 from shared.domain.currencies import CURRENCIES
+from shared.domain.errors import DatabaseUnavailable
 from shared.domain.history import AccountPast
 from shared.feature_store.keys import history_keys
 from shared.feature_store.scripts import Words
@@ -16,8 +19,14 @@ from shared.feature_store.writing import UNKNOWN, WRITE, write_call
 from shared.ports import AccountPasts
 from shared.telemetry import metrics
 
-PAGE = 100
-"""Accounts in one query, so that it stays far below the database's limit for a statement."""
+PAGE = 10
+"""Accounts that are looked at together."""
+
+PORTION = 5_000
+"""Single events that are written together, or one account's where it has more."""
+
+Call = Callable[[str, AccountHistory], Words]
+"""The call of write.lua for an account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,26 +43,18 @@ class Rebuilt:
         )
 
 
-def load(client: redis.Redis, pasts: AccountPasts, unknown: Mapping[str, bool]) -> Rebuilt:
+def load(client: redis.Redis, pasts: AccountPasts, unknown: Mapping[str, bool], *, until: float = inf) -> Rebuilt:
     """Write the accounts that Redis does not know, each unless somebody else did meanwhile.
 
     `unknown` says of each account whether it has keys all the same, written before there was a marker: those
-    are replaced. Raises DatabaseUnavailable and Redis' own errors; what was written until then stays.
+    are replaced. Raises Redis' own errors and DatabaseUnavailable, also once `until` (of `time.monotonic()`) has
+    passed; what was read until then is written, so that the next attempt has less to do.
     """
-    rebuilt = Rebuilt()
-    for page in pages(list(unknown)):
-        known = pasts.load(page)
-        calls = [
-            write_call(
-                name,
-                AccountHistory.of(known[name]),
-                condition=UNKNOWN,
-                stale=CURRENCIES if unknown[name] else (),
-            )
-            for name in page
-        ]
-        rebuilt += _write(client, known, page, calls)
-    return rebuilt
+
+    def call(name: str, history: AccountHistory) -> Words:
+        return write_call(name, history, condition=UNKNOWN, stale=CURRENCIES if unknown[name] else ())
+
+    return _read_and_write(client, pasts, list(unknown), call, until)
 
 
 def find_unknown(client: redis.Redis, account_ids: Sequence[str]) -> dict[str, bool]:
@@ -78,14 +79,13 @@ def replace(client: redis.Redis, pasts: AccountPasts, account_ids: Sequence[str]
     for page in pages(account_ids):
         events = _events(client, page)
         unsettled = pasts.unsettled([*chain.from_iterable(events.values())])
-        settled = [name for name in page if not unsettled & set(events[name])]
-        known = pasts.load(settled)
-        calls = [
-            write_call(name, AccountHistory.of(known[name]), condition=_condition(events[name]), stale=CURRENCIES)
-            for name in settled
-        ]
-        busy = tuple(name for name in page if name not in known)
-        rebuilt += _write(client, known, settled, calls) + Rebuilt(left=busy)
+        settled = {name: _condition(ids) for name, ids in events.items() if unsettled.isdisjoint(ids)}
+
+        def call(name: str, history: AccountHistory, conditions: Mapping[str, str] = settled) -> Words:
+            return write_call(name, history, condition=conditions[name], stale=CURRENCIES)
+
+        busy = tuple(name for name in page if name not in settled)
+        rebuilt += _read_and_write(client, pasts, list(settled), call, inf) + Rebuilt(left=busy)
     return rebuilt
 
 
@@ -94,14 +94,37 @@ def pages(account_ids: Sequence[str]) -> Iterable[Sequence[str]]:
     return (account_ids[first : first + PAGE] for first in range(0, len(account_ids), PAGE))
 
 
-def _write(
-    client: redis.Redis, known: Mapping[str, AccountPast], names: Sequence[str], calls: Sequence[Words]
+def _read_and_write(
+    client: redis.Redis, pasts: AccountPasts, account_ids: Sequence[str], call: Call, until: float
 ) -> Rebuilt:
-    answers = dict(zip(names, WRITE.call(client, calls), strict=True))
-    written = [known[name].transactions for name, done in answers.items() if done]
-    metrics.count(metrics.HISTORY_LOADED, sum(1 for transactions in written if transactions))
-    left = tuple(name for name, done in answers.items() if not done)
-    return Rebuilt(len(written), sum(map(len, written)), left)
+    rebuilt = Rebuilt()
+    with closing(pasts.load(account_ids, until=until)) as told:
+        for portion in _portions(told):
+            rebuilt += _write(client, portion, call)
+    return rebuilt
+
+
+def _portions(told: Iterable[tuple[str, AccountPast]]) -> Iterator[dict[str, AccountHistory]]:
+    """The histories in the order in which they are read, some at a time; all that were read before an error."""
+    portion: dict[str, AccountHistory] = {}
+    try:
+        for name, past in told:
+            portion[name] = AccountHistory.of(past)
+            if len(portion) >= PAGE or sum(len(each.events) for each in portion.values()) >= PORTION:
+                yield portion
+                portion = {}
+    except DatabaseUnavailable:
+        yield portion
+        raise
+    yield portion
+
+
+def _write(client: redis.Redis, histories: Mapping[str, AccountHistory], call: Call) -> Rebuilt:
+    calls = [call(name, history) for name, history in histories.items()]
+    done = dict(zip(histories, WRITE.call(client, calls), strict=True))
+    written = [len(histories[name].events) for name, is_done in done.items() if is_done]
+    metrics.count(metrics.HISTORY_LOADED, sum(1 for events in written if events))
+    return Rebuilt(len(written), sum(written), tuple(name for name, is_done in done.items() if not is_done))
 
 
 def _events(client: redis.Redis, account_ids: Sequence[str]) -> dict[str, list[str]]:

@@ -1,8 +1,10 @@
 """The account history in Redis: one round trip per batch, one script call per transaction."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from math import isnan
 from struct import Struct
+from time import monotonic
 from typing import Any
 
 import redis
@@ -21,6 +23,8 @@ from shared.redis_keys import WRITABLE
 from shared.telemetry import metrics
 
 OBSERVE = Script("observe.lua")
+LONGEST_LOAD = timedelta(seconds=20)
+"""An observation reads accounts from the books for so long at most; then it raises, and keeps what was read."""
 _ANSWER = Struct("<19d")
 
 
@@ -48,7 +52,8 @@ class RedisHistory:
         with unavailable_where_redis_is():
             replies = self._ask(transactions)
             if unknown := [n for n, reply in enumerate(replies) if isinstance(reply, int)]:
-                load(self._client, self._pasts, {transactions[n].account_id: bool(replies[n]) for n in unknown})
+                accounts = {transactions[n].account_id: bool(replies[n]) for n in unknown}
+                load(self._client, self._pasts, accounts, until=monotonic() + LONGEST_LOAD.total_seconds())
                 loaded = self._ask([transactions[n] for n in unknown])
                 for n, reply in zip(unknown, loaded, strict=True):
                     replies[n] = reply

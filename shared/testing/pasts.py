@@ -1,9 +1,11 @@
 """What the books in memory hold of accounts, under the same contract suite as PostgreSQL's."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from time import monotonic
 
+from shared.domain.errors import DatabaseUnavailable
 from shared.domain.history import AccountPast
 from shared.domain.transaction import Transaction
 from shared.testing.recorder import MemoryRecorder
@@ -15,11 +17,14 @@ class MemoryPasts:
 
     recorder: MemoryRecorder = field(default_factory=MemoryRecorder)
 
-    def load(self, account_ids: Sequence[str]) -> dict[str, AccountPast]:
+    def load(self, account_ids: Sequence[str], *, until: float) -> Generator[tuple[str, AccountPast]]:
         """See the port; all that was recorded still matters."""
-        self.recorder.check()
-        transactions = [each.transaction for each in self.recorder.recorded.values()]
-        return {name: _past([each for each in transactions if each.account_id == name]) for name in account_ids}
+        for name in account_ids:
+            self.recorder.check()
+            if monotonic() > until:
+                raise DatabaseUnavailable("The deadline has passed.")
+            recorded = [each.transaction for each in self.recorder.recorded.values()]
+            yield name, _past([each for each in recorded if each.account_id == name])
 
     def unsettled(self, transaction_ids: Sequence[str]) -> set[str]:
         """See the port."""

@@ -20,7 +20,7 @@ from shared.database.recorder import PostgresRecorder
 from shared.domain.account_history import AccountHistories
 from shared.domain.decision import RejectedMessage
 from shared.domain.errors import DatabaseUnavailable, HistoryUnavailable
-from shared.domain.history import WINDOWS
+from shared.domain.history import WINDOWS, AccountPast
 from shared.domain.transaction import Place, Transaction
 from shared.feature_store.rebuild import Rebuilt, find_unknown, load
 from shared.feature_store.rebuild import replace as replace_histories
@@ -92,6 +92,12 @@ def some_transactions(number: int, **changes: object) -> list[Transaction]:
     ]
 
 
+def read_up(pasts: AccountPasts, account_ids: Sequence[str], until: float) -> list[tuple[str, AccountPast]]:
+    """All that the books hold of these accounts, whatever its size."""
+    told = pasts.load(account_ids, until=until)
+    return [(name, replace(past, transactions=[*past.transactions])) for name, past in told]
+
+
 @some_examples
 @given(sent=deliveries(), cut=st.integers(0, 30))
 def test_every_answer_after_redis_was_emptied_is_that_of_an_undisturbed_history(
@@ -121,9 +127,9 @@ class CountingPasts:
     pasts: AccountPasts
     times: int = 0
 
-    def load(self, account_ids):
+    def load(self, account_ids, *, until):
         self.times += 1
-        return self.pasts.load(account_ids)
+        return self.pasts.load(account_ids, until=until)
 
 
 def test_a_redelivery_that_was_recorded_before_redis_was_emptied_is_not_counted_again(
@@ -198,10 +204,10 @@ class WaitingPasts:
     pasts: AccountPasts
     both: Barrier
 
-    def load(self, account_ids):
-        past = self.pasts.load(account_ids)
+    def load(self, account_ids, *, until):
+        read = read_up(self.pasts, account_ids, until)
         self.both.wait(timeout=10)
-        return past
+        yield from read
 
 
 def test_of_two_scorers_that_load_an_account_at_once_neither_undoes_the_other(
@@ -223,12 +229,12 @@ def test_of_two_scorers_that_load_an_account_at_once_neither_undoes_the_other(
 def test_who_loads_late_does_not_overwrite_what_was_observed_meanwhile(books: Books, client: redis.Redis) -> None:
     sent = some_transactions(3)
     books.record(sent[:1])
-    early = books.pasts.load([sent[0].account_id])
-    RedisHistory(client, books.pasts).observe([sent[1]])
 
     class EarlyPasts(MemoryPasts):
-        def load(self, account_ids):
-            return {name: early[name] for name in account_ids}
+        def load(self, account_ids, *, until):
+            read = read_up(books.pasts, account_ids, until)
+            RedisHistory(client, books.pasts).observe([sent[1]])
+            yield from read
 
     rebuilt = load(client, EarlyPasts(), {sent[0].account_id: False})
     assert rebuilt == Rebuilt(left=(sent[0].account_id,))
@@ -298,10 +304,10 @@ def test_an_account_that_is_observed_while_it_is_replaced_is_left(books: Books, 
     class InterruptedPasts(MemoryPasts):
         unsettled = books.pasts.unsettled
 
-        def load(self, account_ids):
-            past = books.pasts.load(account_ids)
+        def load(self, account_ids, *, until):
+            read = read_up(books.pasts, account_ids, until)
             history.observe([sent[1]])
-            return past
+            yield from read
 
     assert replace_histories(client, InterruptedPasts(), [account_id]) == Rebuilt(left=(account_id,))
     assert history.observe([sent[2]])[0].count_1h == 2
