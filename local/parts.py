@@ -1,4 +1,4 @@
-"""The product's own processes in the local build: ingest, score, alerts and the sample traffic."""
+"""The product's own processes in the local build: ingest, score, alerts, daily signals and the sample traffic."""
 
 import http.client
 import os
@@ -54,6 +54,12 @@ def sample_traffic(environment: Mapping[str, str]) -> Part:
     """Seeded sample traffic, posted to ingest until stopped."""
     command = python_module("local", "sample-traffic")
     return Part("sample-traffic", command, ready=lambda: True, environment=environment, stop_seconds=5)
+
+
+def snapshot(environment: Mapping[str, str]) -> Part:
+    """The signals of the UTC day, from the database, for score; again and again, as a replay brings the past."""
+    command = python_module("ml", "snapshot", "--every", "5")
+    return Part("snapshot", command, ready=lambda: True, environment=environment, stop_seconds=5)
 
 
 def is_healthy(port: int) -> bool:

@@ -7,7 +7,14 @@ from functools import partial
 from typing import Any
 
 from local.data_folder import STATE, DataFolder
-from local.parts import alerts, environment_of_parts, function_group, python_module, sample_traffic
+from local.parts import (
+    alerts,
+    environment_of_parts,
+    function_group,
+    python_module,
+    sample_traffic,
+    snapshot,
+)
 from local.session import declare_queue, start_services, supervise
 from local.supervisor import Supervisor
 from local.terminal import tell
@@ -43,6 +50,7 @@ def _start_doors(settings: Settings, urls: dict[str, str], supervisor: Superviso
     declare_queue(settings, environment, supervisor)
     supervisor.start(function_group("score", settings.score_port, environment))
     supervisor.start(function_group("ingest", settings.ingest_port, environment))
+    supervisor.start(snapshot(environment))
     if settings.sample_traffic == "on":
         supervisor.wait_ready("ingest")
         supervisor.start(sample_traffic(environment))

@@ -15,9 +15,6 @@ from shared.database.signals import KEPT, keep_signals
 from shared.domain.signals import Signals
 from shared.settings import load_settings
 
-AFTER_MIDNIGHT = timedelta(minutes=5)
-"""A day's snapshot waits so long: what happened before midnight is recorded by then."""
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `snapshot`."""
@@ -28,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--label-delay", type=_days, default=timedelta(0), metavar="7d", help="count labels so much later; 0d"
     )
     parser.add_argument(
-        "--daily", action="store_true", help="today's now, then each day's shortly after midnight, until stopped"
+        "--every", type=_minutes, metavar="MINUTES", help="the present day's now and again, until stopped"
     )
     parser.add_argument("--json", action="store_true", help="end with one JSON line")
 
@@ -39,16 +36,22 @@ def _days(text: str) -> timedelta:
     return timedelta(days=int(text[:-1]))
 
 
+def _minutes(text: str) -> int:
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return int(text)
+
+
 def run(args: argparse.Namespace) -> int:
     """Compute and keep a snapshot; raises UserError where PostgreSQL does not answer or the day makes no sense."""
-    if args.daily and args.day:
-        raise UserError("--daily goes on from today: leave --day out.")
-    while True:
-        day = args.day or _today()
-        _snapshot(load_settings().postgres_url, day, args.label_delay, as_json=args.json)
-        if not args.daily:
-            return 0
-        time.sleep(_seconds_to(day + timedelta(days=1)))
+    if args.every and args.day:
+        raise UserError("--every is about the present day: leave --day out.")
+    url = load_settings().postgres_url
+    _snapshot(url, args.day or _today(), args.label_delay, as_json=args.json)
+    while args.every:
+        time.sleep(60 * args.every)
+        _snapshot(url, _today(), args.label_delay, as_json=args.json)
+    return 0
 
 
 def _snapshot(url: str, day: date, label_delay: timedelta, *, as_json: bool) -> None:
@@ -71,11 +74,6 @@ def _expect_sensible(connection: psycopg.Connection, day: date) -> None:
 
 def _today() -> date:
     return datetime.now(UTC).date()
-
-
-def _seconds_to(day: date) -> float:
-    due = datetime(day.year, day.month, day.day, tzinfo=UTC) + AFTER_MIDNIGHT
-    return max(0.0, (due - datetime.now(UTC)).total_seconds())
 
 
 def _report(signals: Signals, changed: bool, seconds: float, *, as_json: bool) -> None:

@@ -251,7 +251,7 @@ def test_the_command_keeps_todays_snapshot_once(connection: psycopg.Connection, 
     [
         (("--day", str(date.max)), "has not begun"),
         (("--day", "2020-01-01"), "too long before it"),
-        (("--daily", "--day", "2020-01-01"), "leave --day out"),
+        (("--every", "5", "--day", "2020-01-01"), "leave --day out"),
     ],
 )
 def test_days_without_sense_are_told(connection, snapshot, words: tuple[str, ...], sentence: str) -> None:
