@@ -1,5 +1,6 @@
 """Labels: PostgreSQL and memory keep the same promises, also where closing an alert gives them."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -104,6 +105,15 @@ async def test_the_same_transaction_twice_in_one_go_is_settled_in_order(kept: Ke
     both = [a_label(FRAUD), a_label(LEGITIMATE, known_at=LATER)]
     assert await effects(kept, *both) == [("new", True), ("changed", True)]
     assert [row[2] for row in kept.rows()] == ["legitimate"]
+
+
+async def test_of_many_at_once_one_is_new(kept: Kept) -> None:
+    labels = [a_label(transaction_id=f"txn-{number}") for number in range(50)]
+    writers = await asyncio.gather(
+        *(effects(kept, *drawn) for drawn in (labels, labels[::-1], labels, labels[::-1]))
+    )
+    assert [effect for told in writers for effect, _ in told].count("new") == 50
+    assert len(kept.rows()) == 50
 
 
 async def test_closing_an_alert_labels_its_transaction(kept: Kept) -> None:
