@@ -4,7 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.manifest import Band, Knots
-from shared.domain.risk import Calibration, combined, evidence
+from shared.command_line import UserError
+
+HIGH_RATE, MEDIUM_RATE = 0.005, 0.02
+LARGEST_RATE = 0.1
+"""Above it the thresholds would lie among ordinary transactions."""
 
 TAILS = (0.75, 0.5, 0.25, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005, 0.0002, 0.0001)
 FEWEST_BEYOND = 5
@@ -25,14 +29,29 @@ def knots(anomalies: NDArray[np.float64]) -> Knots:
     return Knots(anomalies=(*found, 1.0), tails=(*found.values(), RAREST))
 
 
-def risks(
-    calibration: Calibration, anomalies: NDArray[np.float64], rule_weight: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """The risk of each transaction, by the scorer's own formula."""
-    pairs = zip(anomalies.tolist(), rule_weight.tolist(), strict=True)
-    return np.array([combined(evidence(calibration.tail(anomaly)), (weight,)) for anomaly, weight in pairs])
-
-
 def band(risk: NDArray[np.float64], rate: float) -> Band:
-    """The threshold that at most `rate` of these risks reach."""
-    return Band(threshold=float(np.quantile(risk, 1 - rate, method="higher")), target_rate=rate)
+    """The threshold that at most `rate` of these risks reach: where many are equal at it, none of them does.
+
+    With fewer than `1 / rate` risks, or where all are equal, nothing reaches it.
+    """
+    ordered = np.sort(risk)
+    allowed = int(len(ordered) * rate)
+    first = int(np.searchsorted(ordered, ordered[len(ordered) - allowed - 1], side="right"))
+    above = ordered[first] if first < len(ordered) else np.nextafter(ordered[-1], 1)
+    return Band(threshold=float(above), target_rate=rate)
+
+
+def rates(alerts_a_day: float | None, transactions_a_day: float) -> tuple[float, float]:
+    """The shares of transactions to be HIGH, and MEDIUM or HIGH; from a budget of alerts a day where one is given.
+
+    Raises UserError for a budget that is no share of the transactions.
+    """
+    if alerts_a_day is None:
+        return HIGH_RATE, MEDIUM_RATE
+    high = alerts_a_day / transactions_a_day
+    if not 0 < high <= LARGEST_RATE:
+        raise UserError(
+            f"{alerts_a_day:g} alerts a day are {high:.1%} of {transactions_a_day:,.0f} transactions a day; give "
+            f"a budget above 0 and of at most {LARGEST_RATE:.0%} of them."
+        )
+    return high, high * MEDIUM_RATE / HIGH_RATE

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from ml.dataset import Collector, Dataset, read_dataset
 from ml.fit import Growth, reviewer
-from ml.labels import AllLabels, FirstLabels, LabelMode, Labels, NoLabels, ReviewedLabels, Reviewer
+from ml.labels import ONE_DAY, AllLabels, FirstLabels, LabelMode, Labels, NoLabels, ReviewedLabels, Reviewer
+from ml.replay import Step
 from shared.command_line import UserError
 from shared.domain.rules import RuleSet
+from shared.domain.signals import NO_SIGNALS, Signals
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +45,15 @@ class Known:
 
 @dataclass(frozen=True, eq=False)
 class Experiment:
-    """A replayed file, and the label (N,) of each of its transactions as known when the test begins."""
+    """A replayed file, and the label (N,) of each of its transactions as known when the test begins.
+
+    `signals` are those of the end of the training days.
+    """
 
     split: Split
     dataset: Dataset
     labels: NDArray[np.float64]
+    signals: Signals
 
     @property
     def window(self) -> Dataset:
@@ -76,11 +82,25 @@ def prepared(path: Path, split: Split, known: Known, rules: RuleSet, growth: Gro
     """
     collector = Collector(rules)
     labels = _labels(known, split, collector, partial(reviewer, rules=rules, growth=growth))
-    dataset = read_dataset(path, collector, labels.feed)
+    trained = _LastSignals(split.train_to + ONE_DAY)
+    dataset = read_dataset(path, collector, lambda steps: labels.feed(trained.noted(steps)))
     first, last = dataset.day[0].item(), dataset.day[-1].item()
     if split.train_to < first or split.train_from > last:
         raise UserError(f"{path} holds {first} to {last}: no day of {split.train_from} to {split.train_to}.")
-    return Experiment(split, dataset, labels.known(dataset, split.test_from))
+    return Experiment(split, dataset, labels.known(dataset, split.test_from), trained.signals)
+
+
+@dataclass
+class _LastSignals:
+    """Keeps the newest signals of the days up to `last`."""
+
+    last: date
+    signals: Signals = NO_SIGNALS
+
+    def noted(self, steps: list[Step]) -> list[Step]:
+        if steps[0].day <= self.last:
+            self.signals = steps[0].signals
+        return steps
 
 
 def _labels(known: Known, split: Split, collector: Collector, reviewer: Reviewer) -> Labels:

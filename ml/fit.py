@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest as SklearnForest
 
-from ml.calibration import band, knots
+from ml.calibration import band, knots, rates
 from ml.combiner import Fitted, fit_combiner
 from ml.dataset import Dataset
 from ml.export import FOREST_COLUMNS, exported
@@ -16,8 +16,6 @@ from ml.manifest import Band, Knots
 from shared.command_line import UserError
 from shared.domain.risk import Calibration, Findings, NoisyOr
 from shared.domain.rules import RuleSet
-
-HIGH_RATE, MEDIUM_RATE = 0.005, 0.02
 
 FEWEST = 1000
 """Transactions below which quantiles of half a percent mean nothing."""
@@ -56,8 +54,16 @@ class Model:
         return risks(self.fitted, dataset, self.anomalies(dataset))
 
 
-def fit(window: Dataset, labels: NDArray[np.float64], rules: RuleSet, growth: Growth) -> Model:
+def fit(
+    window: Dataset,
+    labels: NDArray[np.float64],
+    rules: RuleSet,
+    growth: Growth,
+    alerts_a_day: float | None = None,
+) -> Model:
     """The model that the window teaches with these known labels (N,), NaN where unknown.
+
+    Thresholds follow from `alerts_a_day` where it is given, else from the usual shares.
 
     Raises UserError where the window holds too few transactions.
     """
@@ -65,7 +71,8 @@ def fit(window: Dataset, labels: NDArray[np.float64], rules: RuleSet, growth: Gr
     anomalies = np.array(forest.anomaly(window.features))
     curve, fitted = combine(window, anomalies, labels, rules, growth.seed)
     risk = risks(fitted, window, anomalies)
-    return Model(sklearn, forest, curve, fitted, band(risk, MEDIUM_RATE), band(risk, HIGH_RATE))
+    high, medium = rates(alerts_a_day, len(window) / len(np.unique(window.day)))
+    return Model(sklearn, forest, curve, fitted, band(risk, medium), band(risk, high))
 
 
 def grow(window: Dataset, growth: Growth) -> tuple[SklearnForest, IsolationForest]:

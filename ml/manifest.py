@@ -9,10 +9,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from shared.domain.errors import ModelInvalid
 
-FORMAT: Literal[1] = 1
+FORMAT: Literal[2] = 2
 """Raised whenever an older scorer would misread a newer folder."""
 
-MANIFEST, FOREST = "manifest.json", "forest.npz"
+MANIFEST, FOREST, COMBINER = "manifest.json", "forest.npz", "combiner.npz"
+RULES, SIGNALS = "rules.yaml", "signals.json"
+
+Mode = Literal["unlabelled", "logistic", "boosted"]
+"""How forest, rules and features become one risk: by noisy-or, or by what labels taught."""
 
 
 class _Part(BaseModel):
@@ -39,6 +43,14 @@ class Band(_Part):
 
     threshold: float
     target_rate: float
+
+
+class Labels(_Part):
+    """Labelled transactions of the training window, and each candidate's average precision on its last days."""
+
+    known: int
+    frauds: int
+    validation: dict[str, float]
 
 
 class Metrics(_Part):
@@ -69,19 +81,31 @@ class Parameters(_Part):
 
 
 class Manifest(_Part):
-    """manifest.json. `fill_values`, one per feature, stand in for absent data: the training window's medians."""
+    """manifest.json.
 
-    format: Literal[1] = FORMAT
+    `fill_values`, one per feature, stand in for absent data: the training window's medians. `forest_features` are
+    those that the forest was grown on. `sha256` names every file that is served.
+    """
+
+    format: Literal[2] = FORMAT
     model_version: str
+    mode: Mode
     features: tuple[str, ...]
+    forest_features: tuple[str, ...]
     fill_values: tuple[float, ...]
     calibration: Knots
     medium: Band
     high: Band
     parameters: Parameters
     training_window: Window
+    labels: Labels
     metrics: Metrics | None
     sha256: dict[str, str]
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files beside the manifest that a scorer needs."""
+        return (FOREST, RULES, SIGNALS) if self.mode == "unlabelled" else (FOREST, RULES, SIGNALS, COMBINER)
 
     def named(self, name: str) -> "Manifest":
         """With the version `<name>-<digest>`: the same trees with other thresholds decide differently."""
@@ -105,21 +129,40 @@ def read_manifest(folder: Path) -> Manifest:
             f"There is no readable {MANIFEST} in {folder}. Set FRAUDSENSE_MODEL_DIR to a model folder, or train "
             "one: python -m ml train --data FILE --out FOLDER."
         ) from error
-    try:
-        manifest = Manifest.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the whole"
-        raise ModelInvalid(
-            f"{folder / MANIFEST} is not a manifest of format {FORMAT} ({where}: {first['msg']}). Take the model "
-            "folder that belongs to this version of FraudSense, or train it anew."
-        ) from error
+    manifest = _parsed(text, folder / MANIFEST)
     if not manifest.is_unaltered:
         raise ModelInvalid(
             f"{folder / MANIFEST} was altered: it is not what version {manifest.model_version} stands for. "
             "Take a fresh copy of the model, or train it anew."
         )
     return manifest
+
+
+def _parsed(text: str, path: Path) -> Manifest:
+    try:
+        _check_format(_Formatted.model_validate_json(text).format, path)
+        return Manifest.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the whole"
+        raise ModelInvalid(
+            f"{path} is not a manifest ({where}: {first['msg']}). Take the model folder that belongs to this "
+            "version of FraudSense, or train it anew."
+        ) from error
+
+
+class _Formatted(BaseModel):
+    format: int
+
+
+def _check_format(found: int, path: Path) -> None:
+    if found != FORMAT:
+        todo = (
+            "train it anew" if found < FORMAT else "install the newer version of FraudSense that it was made for"
+        )
+        raise ModelInvalid(
+            f"The model of {path} is of format {found}; this version reads format {FORMAT}: {todo}."
+        )
 
 
 def checksum(content: bytes) -> str:

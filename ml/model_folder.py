@@ -1,23 +1,37 @@
-"""Writes a model folder: forest.npz and manifest.json to serve, model.joblib to train on and to audit."""
+"""Writes a model folder: the files that are served, and model.joblib to audit and to export again."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import joblib
-from sklearn.ensemble import IsolationForest as SklearnForest
 
-from ml.manifest import FOREST, MANIFEST, Manifest
+from ml.manifest import COMBINER, MANIFEST, Manifest, checksum
 from shared.command_line import UserError
 
 JOBLIB = "model.joblib"
 
 
-def write_model(folder: Path, manifest: Manifest, forest: bytes, model: SklearnForest) -> None:
-    """Write all files, the manifest last: until then a scorer refuses the folder. Raises UserError."""
+def sealed(draft: Manifest, files: Mapping[str, bytes]) -> Manifest:
+    """The manifest with these files' checksums, and the version `<kind>-<last training day>-<digest>`."""
+    sums = {name: checksum(content) for name, content in sorted(files.items())}
+    kind = "forest" if draft.mode == "unlabelled" else draft.mode
+    name = f"{kind}-{draft.training_window.last:%Y%m%d}"
+    return draft.model_copy(update={"sha256": sums}).named(name)
+
+
+def write_model(folder: Path, manifest: Manifest, files: Mapping[str, bytes], trained: object) -> None:
+    """Write all files, the manifest last: until then a scorer refuses the folder. Raises UserError.
+
+    `trained` is what scikit-learn trained; nothing but `python -m ml export` ever reads it.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _replace(folder / FOREST, forest)
-        joblib.dump(model, folder / JOBLIB, compress=3)
+        for name, content in files.items():
+            _replace(folder / name, content)
+        if COMBINER not in files:
+            (folder / COMBINER).unlink(missing_ok=True)
+        joblib.dump(trained, folder / JOBLIB, compress=3)
         _replace(folder / MANIFEST, manifest.model_dump_json(indent=2).encode() + b"\n")
     except OSError as error:
         raise UserError(

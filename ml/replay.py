@@ -37,6 +37,7 @@ class Step:
 
     transaction: Transaction
     history: History
+    signals: Signals
     row: tuple[float, ...]
     is_fraud: bool | None
 
@@ -54,6 +55,7 @@ class Learned(NamedTuple):
     day: date
 
 
+Labelled = tuple[Transaction, bool | None]
 LabelFeed = Callable[[list[Step]], Iterable[Learned]]
 """Told the steps of each day when it is over; answers with the labels that come to be known because of them."""
 
@@ -75,8 +77,13 @@ def replayed(rows: Iterable[Row], source: str, feed: LabelFeed = no_labels) -> I
 
     `source` names the rows in errors. Raises UserError for an invalid transaction and for rows out of time order.
     """
+    return observed((parsed(row, source) for row in rows), source, feed)
+
+
+def observed(labelled: Iterable[Labelled], source: str, feed: LabelFeed = no_labels) -> Iterator[list[Step]]:
+    """As `replayed`, of transactions with their labels."""
     replay = _Replay()
-    for day in _days(_in_order((parsed(row, source) for row in rows), source)):
+    for day in _days(_in_order(labelled, source)):
         steps = replay.day(day)
         yield steps
         replay.know(feed(steps))
@@ -96,9 +103,6 @@ def rows_of(path: Path) -> Iterator[Iterable[Row]]:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         lines = line_count(path) if console.is_terminal else None
         yield progress.track(read_transactions(path), total=lines and lines - 1)
-
-
-Labelled = tuple[Transaction, bool | None]
 
 
 def parsed(row: Row, source: str) -> Labelled:
@@ -146,7 +150,8 @@ class _Replay:
     def _step(self, transaction: Transaction, is_fraud: bool | None) -> Step:
         self.book.add(transaction)
         history = self.histories.observe(transaction)
-        return Step(transaction, history, feature_row(transaction, history, self.signals), is_fraud)
+        row = feature_row(transaction, history, self.signals)
+        return Step(transaction, history, self.signals, row, is_fraud)
 
     def know(self, learned: Iterable[Learned]) -> None:
         for step, is_fraud, day in learned:

@@ -6,20 +6,23 @@ from collections import deque
 from datetime import date, timedelta
 from pathlib import Path
 
+import numpy as np
 import sklearn
 
 from ml.dataset import nothing_in
 from ml.evaluate import add_data, add_labels
 from ml.evaluation import Scored, score
 from ml.experiment import Experiment, Known, Split, prepared
-from ml.export import as_npz
+from ml.export import as_npz, combiner_as_npz
 from ml.fit import Growth, Model, fit
 from ml.forest import load_scorer
-from ml.manifest import FOREST, Manifest, Metrics, Parameters, Window, checksum
+from ml.learned import LearnedCombiner
+from ml.manifest import COMBINER, FOREST, RULES, SIGNALS, Labels, Manifest, Metrics, Parameters, Window
 from ml.metrics import alerting, at_share, ranking
-from ml.model_folder import write_model
+from ml.model_folder import sealed, write_model
 from ml.replay import parsed
-from shared.domain.features import FEATURES
+from shared.domain.features import FEATURES, FOREST_FEATURES
+from shared.messages.signals_json import signals_document
 from shared.rules_file import SHIPPED_RULES, load_rules
 from shared.transactions_csv import read_transactions
 
@@ -39,6 +42,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--from", dest="first", type=date.fromisoformat, metavar="D", help="first training day")
     parser.add_argument("--to", dest="last", type=date.fromisoformat, metavar="D", help="last training day")
     add_labels(parser)
+    parser.add_argument(
+        "--alerts-a-day",
+        type=float,
+        metavar="N",
+        help="how many HIGH a day the team can work through; 0.5 %% of the transactions unless given",
+    )
     parser.add_argument("--json", action="store_true", help="end with one JSON line instead of sentences")
 
 
@@ -49,9 +58,10 @@ def run(args: argparse.Namespace) -> int:
     split = Split(first, last, last + args.label_delay + ONE_DAY)
     rules = load_rules(SHIPPED_RULES)
     experiment = prepared(args.data, split, Known(args.labels, args.label_delay), rules, growth)
-    model = fit(experiment.window, experiment.window_labels, rules, growth)
-    manifest = manifest_of(model, experiment, growth)
-    write_model(args.out, manifest, as_npz(model.forest), model.sklearn)
+    model = fit(experiment.window, experiment.window_labels, rules, growth, args.alerts_a_day)
+    files = files_of(model, experiment, SHIPPED_RULES.read_bytes())
+    manifest = sealed(manifest_of(model, experiment, growth), files)
+    write_model(args.out, manifest, files, {"forest": model.sklearn, "combiner": model.fitted.combiner})
     load_scorer(args.out)
     print(_as_json(args.out, manifest) if args.json else _as_sentences(args.out, manifest, split))
     return 0
@@ -79,9 +89,11 @@ def _days_of(path: Path) -> tuple[date, date]:
 def manifest_of(model: Model, experiment: Experiment, growth: Growth) -> Manifest:
     """What the model folder says of the model; figures where the days from the test's first on have labels."""
     split = experiment.split
-    manifest = Manifest(
+    return Manifest(
         model_version="",
+        mode=model.fitted.mode,
         features=tuple(FEATURES),
+        forest_features=FOREST_FEATURES,
         fill_values=tuple(model.forest.fill.tolist()),
         calibration=model.knots,
         medium=model.medium,
@@ -93,10 +105,23 @@ def manifest_of(model: Model, experiment: Experiment, growth: Growth) -> Manifes
             scikit_learn=sklearn.__version__,
         ),
         training_window=Window(first=split.train_from, last=split.train_to, transactions=len(experiment.window)),
+        labels=_labels(experiment, model),
         metrics=_metrics(score(model, experiment.test).labelled(), model.high.threshold),
-        sha256={FOREST: checksum(as_npz(model.forest))},
+        sha256={},
     )
-    return manifest.named(f"forest-{split.train_to:%Y%m%d}")
+
+
+def files_of(model: Model, experiment: Experiment, rules: bytes) -> dict[str, bytes]:
+    """The files that are served, by name; `rules` is the content of the rules file."""
+    signals = json.dumps(signals_document(experiment.signals), separators=(",", ":")).encode()
+    files = {FOREST: as_npz(model.forest), RULES: rules, SIGNALS: signals}
+    combiner = model.fitted.combiner
+    return files | {COMBINER: combiner_as_npz(combiner)} if isinstance(combiner, LearnedCombiner) else files
+
+
+def _labels(experiment: Experiment, model: Model) -> Labels:
+    known = experiment.window_labels[~np.isnan(experiment.window_labels)]
+    return Labels(known=len(known), frauds=int(known.sum()), validation=dict(model.fitted.validation))
 
 
 def _metrics(scored: Scored, high: float) -> Metrics | None:

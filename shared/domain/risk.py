@@ -38,10 +38,14 @@ class Calibration:
 
     def tail(self, anomaly: float) -> float:
         """The share of the training window that is at least this anomalous, in (0, 1]."""
+        return exp(-self.rarity(anomaly))
+
+    def rarity(self, anomaly: float) -> float:
+        """-log(tail): 0 for the most ordinary, log(100) where one of a hundred is as anomalous."""
         right = min(max(bisect_right(self.anomalies, anomaly), 1), len(self.anomalies) - 1)
         left = right - 1
         share = (anomaly - self.anomalies[left]) / (self.anomalies[right] - self.anomalies[left])
-        return exp((1 - share) * log(self.tails[left]) + share * log(self.tails[right]))
+        return -((1 - share) * log(self.tails[left]) + share * log(self.tails[right]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,30 +2,30 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import compress
 from typing import Protocol
 
 from shared.domain.decision import Decision, Reason, RiskLabel
 from shared.domain.features import feature_row
 from shared.domain.history import History
 from shared.domain.lists import NO_LISTS, Lists
-from shared.domain.risk import Calibration, Thresholds, combined, evidence
-from shared.domain.rules import Rule, RuleSet
+from shared.domain.reasons import Case, Evidence, rule_reasons, strongest
+from shared.domain.risk import Calibration, Combiner, Findings, Thresholds
+from shared.domain.rules import RuleSet
 from shared.domain.signals import NO_SIGNALS, Signals
 from shared.domain.transaction import Transaction
-from shared.domain.wording import behaviour, usual_behaviour
 
-Case = tuple[Transaction, History, Signals]
-FOREST_REASON = "isolation_forest_high_score"
-UNUSUAL = 0.02
-"""The forest is a reason of its own where at most this share of the training window was as anomalous."""
+Row = tuple[float, ...]
+Hits = tuple[bool, ...]
 
 
 class Forest(Protocol):
-    """An isolation forest over rows of `feature_row`."""
+    """An isolation forest over rows of `feature_row`; NaN in a row means absent."""
 
-    def anomaly(self, rows: Sequence[Sequence[float]]) -> list[float]:
-        """Anomaly score in (0, 1) of each row, higher is stranger; NaN in a row means absent."""
+    def anomaly(self, rows: Sequence[Row]) -> list[float]:
+        """Anomaly score in (0, 1) of each row, higher is stranger."""
+
+    def contributions(self, rows: Sequence[Row]) -> list[tuple[float, ...]]:
+        """How much each feature adds to each row's anomaly (below 0: takes from it); of use as an order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,7 @@ class Scorer:
 
     forest: Forest
     rules: RuleSet
+    combiner: Combiner
     calibration: Calibration
     thresholds: Thresholds
     model_version: str
@@ -47,41 +48,46 @@ class Scorer:
         """One decision per transaction, in order; the sequences must be equally long."""
         if not transactions:
             return []
-        rows = [feature_row(*past, self.signals) for past in zip(transactions, histories, strict=True)]
-        anomalies, rules = self.forest.anomaly(rows), self.rules.active
-        hits = [tuple(compress(rules, fired)) for fired in self.rules.hits(transactions, histories, rows)]
         cases = [(*past, self.signals) for past in zip(transactions, histories, strict=True)]
-        return [self._decide(*each) for each in zip(cases, hits, anomalies, strict=True)]
+        rows = [feature_row(*case) for case in cases]
+        anomalies, rules = self.forest.anomaly(rows), self.rules.active
+        hits = self.rules.hits(transactions, histories, rows)
+        risks = self.combiner.risks(Findings(rows, anomalies, hits))
+        reasons = self._reasons(cases, rows, anomalies, hits, risks)
+        always = [any(hit and rule.always_alert for hit, rule in zip(each, rules, strict=True)) for each in hits]
+        decisions = map(self._decision, anomalies, risks, reasons, always)
+        settled = zip(transactions, decisions, always, strict=True)
+        return [self.lists.settled(each, decision, always_alerts=alerts) for each, decision, alerts in settled]
 
-    def _decide(self, case: Case, hits: Sequence[Rule], anomaly: float) -> Decision:
-        tail = self.calibration.tail(anomaly)
-        risk = combined(evidence(tail), (rule.weight for rule in hits))
-        label, always_alerts = self.thresholds.label(risk), any(rule.always_alert for rule in hits)
-        decision = Decision(
+    def _decision(self, anomaly: float, risk: float, reasons: tuple[Reason, ...], always_alerts: bool) -> Decision:
+        label = self.thresholds.label(risk)
+        return Decision(
             anomaly=anomaly,
             risk=risk,
             label=label,
-            reasons=_reasons(case, hits, tail, label),
+            reasons=reasons,
             raises_alert=label is RiskLabel.HIGH or always_alerts,
             threshold=self.thresholds.high,
             model_version=self.model_version,
         )
-        return self.lists.settled(case[0], decision, always_alerts=always_alerts)
 
-
-def _reasons(case: Case, hits: Sequence[Rule], tail: float, label: RiskLabel) -> tuple[Reason, ...]:
-    """Strongest first; what raised the risk to MEDIUM or HIGH is never left without one."""
-    weighed = [(rule.weight, rule.explain(*case)) for rule in hits]
-    if tail <= UNUSUAL or (label is not RiskLabel.LOW and not hits):
-        weighed.append((evidence(tail), _forest_reason(case, tail)))
-    weighed.sort(key=lambda pair: -pair[0])
-    return tuple(reason for _, reason in weighed)
-
-
-def _forest_reason(case: Case, tail: float) -> Reason:
-    text = f"The behaviour as a whole is among the most unusual {_percent(tail)} of the training window"
-    return Reason(FOREST_REASON, text, behaviour(*case), usual_behaviour(*case))
-
-
-def _percent(share: float) -> str:
-    return f"{max(share * 100, 0.01):.2g} %"
+    def _reasons(
+        self,
+        cases: Sequence[Case],
+        rows: Sequence[Row],
+        anomalies: Sequence[float],
+        hits: Sequence[Hits],
+        risks: Sequence[float],
+    ) -> list[tuple[Reason, ...]]:
+        """The strongest for MEDIUM and HIGH; for LOW the rules that fired, which costs nothing."""
+        rules = self.rules.active
+        told = [rule_reasons(case, rules, fired) for case, fired in zip(cases, hits, strict=True)]
+        at = [n for n, risk in enumerate(risks) if self.thresholds.label(risk) is not RiskLabel.LOW]
+        if at:
+            findings = Findings([rows[n] for n in at], [anomalies[n] for n in at], [hits[n] for n in at])
+            made_of = self.combiner.contributions(findings)
+            shortened = self.forest.contributions([rows[n] for n in at])
+            for n, parts, path in zip(at, made_of, shortened, strict=True):
+                tail = self.calibration.tail(anomalies[n])
+                told[n] = strongest(Evidence(cases[n], rows[n], rules, hits[n], parts, path, tail))
+        return told

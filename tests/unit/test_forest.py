@@ -1,5 +1,6 @@
 """The exported forest scores as scikit-learn does, and a folder that is not what it says is refused."""
 
+import io
 import json
 import shutil
 from collections.abc import Callable
@@ -13,7 +14,8 @@ from sklearn.ensemble import IsolationForest as SklearnForest
 
 from ml.export import as_npz, average_path_length, exported
 from ml.forest import IsolationForest, load_scorer
-from ml.manifest import FOREST, MANIFEST, Manifest, checksum
+from ml.manifest import COMBINER, FOREST, MANIFEST, RULES, SIGNALS, Manifest, checksum
+from ml.trees import CompleteTrees
 from shared.domain.errors import ModelInvalid
 from shared.settings import SHIPPED_MODEL
 
@@ -43,9 +45,13 @@ def test_values_beside_a_split_go_the_same_way_as_in_scikit_learn() -> None:
 
 def test_a_value_on_a_threshold_keeps_left() -> None:
     forest = IsolationForest(
-        feature=np.zeros((1, 1), dtype=np.uint8),
-        threshold=np.array([[1.0]]),
-        path_length=np.array([[1.0, 2.0]]),
+        CompleteTrees(
+            feature=np.zeros((1, 1), dtype=np.uint8),
+            threshold=np.array([[1.0]]),
+            usual=np.array([[1.5]]),
+            leaf=np.array([[1.0, 2.0]]),
+            width=1,
+        ),
         usual_path_length=1.0,
         fill=np.zeros(1),
     )
@@ -71,21 +77,52 @@ def test_the_usual_path_length_of_small_samples() -> None:
     assert average_path_length(np.array([1, 2, 3])) == pytest.approx([0, 1, 1.2073923])
 
 
-@pytest.mark.parametrize(("nodes", "feature"), [(2, 0), (3, 9)])
-def test_arrays_that_are_no_forest_are_refused(nodes: int, feature: int) -> None:
-    with pytest.raises(ValueError, match=r"complete trees|a feature"):
-        IsolationForest(
-            feature=np.full((1, nodes), feature, dtype=np.uint8),
-            threshold=np.zeros((1, nodes)),
-            path_length=np.zeros((1, nodes + 1)),
-            usual_path_length=1.0,
-            fill=np.zeros(2),
-        )
+def test_a_forest_may_be_grown_on_some_columns_of_a_row() -> None:
+    rows = np.random.default_rng(7).normal(size=(300, 4))
+    model = SklearnForest(n_estimators=10, random_state=7).fit(rows[:, [3, 1]].astype(np.float32))
+
+    scores = exported(model, [0.0] * 4, [3, 1]).anomaly(rows)
+
+    assert np.abs(np.array(scores) + model.score_samples(rows[:, [3, 1]])).max() < 1e-9
+
+
+@pytest.mark.parametrize("column", range(4))
+def test_the_feature_that_is_strange_shortens_the_path_most(column: int) -> None:
+    rows = np.random.default_rng(7).normal(size=(2000, 4)).astype(np.float32)
+    forest = exported(SklearnForest(n_estimators=100, random_state=7).fit(rows), [0.0] * 4)
+    strange = np.zeros((2, 4))
+    strange[0, column] = 9.0
+
+    of_strange, of_ordinary = forest.contributions(strange)
+
+    assert np.argmax(of_strange) == column
+    assert of_strange[column] > 1 > max(of_ordinary)
+
+
+@pytest.mark.parametrize(("fill", "usual_path_length"), [([0.0], 1.0), ([0.0] * 4, 0.0)])
+def test_a_forest_that_does_not_fit_its_rows_is_refused(fill: list[float], usual_path_length: float) -> None:
+    model = SklearnForest(n_estimators=1, random_state=7).fit(np.random.default_rng(7).normal(size=(300, 4)))
+
+    with pytest.raises(ValueError, match="one fill value"):
+        IsolationForest(exported(model, [0.0] * 4).trees, usual_path_length, np.array(fill))
+
+
+Damage = Callable[[Path], object]
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return shutil.copytree(SHIPPED_MODEL, tmp_path / "model")
+
+
+def replace(name: str, content: bytes) -> Damage:
+    """Another file under a checksum that fits, as whoever makes models would."""
+
+    def damage(folder: Path) -> None:
+        (folder / name).write_bytes(content)
+        edit(folder, sha256=json.loads((folder / MANIFEST).read_text())["sha256"] | {name: checksum(content)})
+
+    return damage
 
 
 def edit(folder: Path, **changes: object) -> None:
@@ -108,9 +145,15 @@ def alter_a_byte(folder: Path) -> None:
     (folder / FOREST).write_bytes(content)
 
 
-def replace_by_a_pickle(folder: Path) -> None:
-    np.savez(folder / FOREST, feature=np.array([{}], dtype=object))
-    edit(folder, sha256={FOREST: checksum((folder / FOREST).read_bytes())})
+def a_pickle() -> bytes:
+    file = io.BytesIO()
+    np.savez(file, feature=np.array([{}], dtype=object))
+    return file.getvalue()
+
+
+def truncate(folder: Path) -> None:
+    content = (folder / FOREST).read_bytes()
+    replace(FOREST, content[: len(content) // 2])(folder)
 
 
 def other_features(folder: Path) -> None:
@@ -118,7 +161,6 @@ def other_features(folder: Path) -> None:
     edit(folder, features=[*names[1:], names[0]])
 
 
-Damage = Callable[[Path], object]
 DAMAGES: dict[str, tuple[Damage, str]] = {
     "no folder": (shutil.rmtree, "no readable manifest.json.*python -m ml train"),
     "no manifest": (lambda folder: (folder / MANIFEST).unlink(), "no readable manifest.json.*python -m ml train"),
@@ -127,10 +169,19 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     "an altered byte": (alter_a_byte, "not the file its manifest names.*fresh copy"),
     "an empty forest": (lambda folder: (folder / FOREST).write_bytes(b""), "not the file its manifest names"),
     "no checksum": (lambda folder: edit(folder, sha256={}), "not the file its manifest names"),
-    "a pickle": (replace_by_a_pickle, "makes no sense.*fresh copy"),
+    "a pickle": (replace(FOREST, a_pickle()), "makes no sense.*fresh copy"),
+    "half a forest": (truncate, "makes no sense.*fresh copy"),
+    "a foreign file": (replace(FOREST, b"PK\x03\x04"), "makes no sense.*fresh copy"),
+    "no rules": (lambda folder: (folder / RULES).unlink(), "cannot be read.*fresh copy"),
+    "altered rules": (lambda folder: (folder / RULES).write_text("rules:"), "not the file its manifest names"),
+    "rules that make no sense": (replace(RULES, b"rules:\n  - name: x\n"), "rules.yaml, line 2: rule x lacks"),
+    "signals that make no sense": (replace(SIGNALS, b"[]"), "makes no sense.*fresh copy"),
+    "half signals": (replace(SIGNALS, b'{"version": '), "makes no sense.*fresh copy"),
+    "a learned mode without combiner": (lambda folder: edit(folder, mode="boosted"), f"{COMBINER} cannot be read"),
     "other features": (other_features, "other features.*python -m ml train"),
-    "a newer format": (lambda folder: edit(folder, format=2), "not a manifest of format 1 .format"),
-    "half a manifest": (lambda folder: (folder / MANIFEST).write_text('{"format": 1'), "not a manifest"),
+    "an older format": (lambda folder: edit(folder, format=1), "is of format 1.*reads format 2.*train it anew"),
+    "a newer format": (lambda folder: edit(folder, format=3), "is of format 3.*reads format 2.*newer version"),
+    "half a manifest": (lambda folder: (folder / MANIFEST).write_text('{"format": 2'), "not a manifest"),
     "no manifest but bytes": (lambda folder: (folder / MANIFEST).write_bytes(b"\xff\xfe"), "no readable"),
     "too few fill values": (lambda folder: edit(folder, fill_values=[1.0]), "makes no sense"),
     "a broken calibration": (

@@ -1,14 +1,15 @@
 """The scorer: features, forest and rules become decisions with reasons."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from shared.domain.decision import Decision, RiskLabel
 from shared.domain.features import FEATURES
 from shared.domain.history import History
-from shared.domain.risk import Calibration, Thresholds
-from shared.domain.scoring import FOREST_REASON, Scorer
+from shared.domain.reasons import FOREST_REASON
+from shared.domain.risk import Calibration, Contributions, Findings, NoisyOr, Thresholds
+from shared.domain.scoring import Scorer
 from shared.domain.transaction import Transaction
 from shared.rules_file import SHIPPED_RULES, load_rules
 from tests.builders import a_transaction
@@ -23,15 +24,36 @@ class SameAnomaly:
     """A forest that finds everything equally strange."""
 
     value: float
+    shortened: Mapping[str, float] = field(default_factory=dict)
 
     def anomaly(self, rows: Sequence[Sequence[float]]) -> list[float]:
         assert all(len(row) == len(FEATURES) for row in rows)
         return [self.value] * len(rows)
 
+    def contributions(self, rows: Sequence[Sequence[float]]) -> list[tuple[float, ...]]:
+        return [tuple(self.shortened.get(name, 0.0) for name in FEATURES) for _ in rows]
 
-def a_scorer(anomaly: float, medium: float = 0.7, high: float = 0.9) -> Scorer:
+
+def a_scorer(anomaly: float, medium: float = 0.7, high: float = 0.9, **shortened: float) -> Scorer:
     calibration = Calibration((0.0, 0.5, 1.0), (1.0, 0.1, 1e-6))
-    return Scorer(SameAnomaly(anomaly), RULES, calibration, Thresholds(medium, high), "forest-1")
+    combiner = NoisyOr(calibration, tuple(rule.weight for rule in RULES.active))
+    forest = SameAnomaly(anomaly, shortened)
+    return Scorer(forest, RULES, combiner, calibration, Thresholds(medium, high), "forest-1")
+
+
+@dataclass
+class FromFeatures:
+    """A combiner that finds everything risky, because of these features."""
+
+    parts: Mapping[str, float]
+    forest: float = 0.0
+
+    def risks(self, findings: Findings) -> list[float]:
+        return [0.95] * len(findings.anomalies)
+
+    def contributions(self, findings: Findings) -> list[Contributions]:
+        features = tuple(self.parts.get(name, 0.0) for name in FEATURES)
+        return [Contributions(self.forest, (0.0,) * len(RULES.active), features) for _ in findings.anomalies]
 
 
 def decide(scorer: Scorer, transaction: Transaction, history: History) -> Decision:
@@ -77,6 +99,63 @@ def test_the_strongest_reason_comes_first() -> None:
         "amount_far_above_usual",
         "new_merchant_large_amount",
     ]
+
+
+def test_where_the_forest_is_a_reason_its_features_take_the_places_left() -> None:
+    paths = {"amount_zscore": 2.0, "new_merchant": 1.0, "hour_of_day": 0.1, "num_tx_last_1h": -3.0}
+    decision = decide(a_scorer(0.95, **paths), a_transaction(), REGULAR)
+
+    assert [reason.code for reason in decision.reasons] == [
+        FOREST_REASON,
+        "unusual_amount_zscore",
+        "unusual_new_merchant",
+    ]
+    assert (decision.reasons[1].observed, decision.reasons[1].usual) == ("25.00 USD", "10.00 ± 0.00 USD")
+
+
+def test_a_feature_that_hardly_shortened_the_path_is_no_reason() -> None:
+    decision = decide(a_scorer(0.95, amount_zscore=2.0, new_merchant=0.1), a_transaction(), REGULAR)
+
+    assert [reason.code for reason in decision.reasons] == [FOREST_REASON, "unusual_amount_zscore"]
+
+
+def test_an_absent_feature_is_no_reason() -> None:
+    decision = decide(a_scorer(0.95, geo_distance=2.0, amount=1.0), a_transaction(), REGULAR)
+
+    assert [reason.code for reason in decision.reasons] == [FOREST_REASON, "unusual_amount"]
+
+
+def test_a_learned_combiner_gives_its_three_strongest_features_and_tells_a_value_once() -> None:
+    parts = {
+        "amount": 1.0,
+        "amount_zscore": 2.0,
+        "num_tx_last_5min": 0.5,
+        "num_tx_last_1h": 0.4,
+        "hour_of_day": -9,
+    }
+    scorer = replace(a_scorer(0.3), combiner=FromFeatures(parts | {"new_merchant": 0.3}))
+
+    decision = decide(scorer, a_transaction(), REGULAR)
+
+    assert [(reason.code, reason.observed, reason.usual) for reason in decision.reasons] == [
+        ("unusual_amount_zscore", "25.00 USD", "10.00 ± 0.00 USD"),
+        ("unusual_num_tx_last_5min", "payment no. 1 in 5 min", "0.0069 in 5 min"),
+        ("unusual_num_tx_last_1h", "payment no. 1 in 1 h", "0.083 in 1 h"),
+    ]
+
+
+def test_rules_that_a_learned_combiner_holds_cheap_are_still_told_last() -> None:
+    scorer = replace(a_scorer(0.3), combiner=FromFeatures({"hour_of_day": 1.0}))
+
+    decision = decide(scorer, LARGE, History())
+
+    assert [reason.code for reason in decision.reasons] == ["unusual_hour_of_day", "large_first_amount"]
+
+
+def test_a_learned_combiner_without_any_positive_part_falls_back_on_the_forest() -> None:
+    scorer = replace(a_scorer(0.3), combiner=FromFeatures({}))
+
+    assert [reason.code for reason in decide(scorer, a_transaction(), REGULAR).reasons] == [FOREST_REASON]
 
 
 def test_a_rule_that_always_alerts_does_so_below_the_threshold() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from ml.__main__ import COMMANDS
-from ml.calibration import band, knots, risks
+from ml.calibration import band, knots
 from ml.dataset import Collector, Dataset, read_dataset
 from ml.forest import load_scorer
 from ml.manifest import read_manifest
@@ -21,7 +21,7 @@ from shared.command_line import main
 from shared.domain.decision import RiskLabel
 from shared.domain.features import FEATURES
 from shared.domain.history import History
-from shared.domain.risk import Calibration
+from shared.domain.risk import Calibration, Findings, NoisyOr
 from shared.rules_file import SHIPPED_RULES, load_rules
 from tests.builders import a_transaction
 
@@ -202,7 +202,10 @@ def test_equal_anomalies_still_calibrate() -> None:
 def test_thresholds_are_reached_by_the_target_share() -> None:
     anomalies = np.random.default_rng(7).beta(5, 5, size=20_000)
     found = knots(anomalies)
-    risk = risks(Calibration(found.anomalies, found.tails), anomalies, np.zeros(20_000))
+    calibration = Calibration(found.anomalies, found.tails)
+    risk = np.array(
+        NoisyOr(calibration, ()).risks(Findings(anomalies[:, None], anomalies, anomalies[:, None][:, :0]))
+    )
 
     assert (risk >= band(risk, 0.005).threshold).mean() == pytest.approx(0.005, abs=1e-4)
     assert (risk >= band(risk, 0.02).threshold).mean() == pytest.approx(0.02, abs=1e-4)
