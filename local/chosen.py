@@ -1,4 +1,4 @@
-"""Which services the user runs himself."""
+"""How the services are reached: those that the user runs himself, and those that `run` started."""
 
 from local.data_folder import held_state
 from shared.command_line import UserError
@@ -26,6 +26,15 @@ def running_urls(settings: Settings, *names: str) -> dict[str, str]:
         variables = " and ".join(f"FRAUDSENSE_{name.upper()}_URL" for name in missing)
         raise UserError(f"Nothing is ready in {settings.data_dir}: start it with `make run`, or set {variables}.")
     return {name: str(state["urls"][name]) for name in missing} | given
+
+
+def with_queue(settings: Settings) -> Settings:
+    """The settings with the RabbitMQ that runs here, unless they name one or Service Bus. Raises UserError."""
+    if settings.broker == "memory":
+        raise UserError("FRAUDSENSE_BROKER=memory has no queue outside one process: set rabbitmq or servicebus.")
+    if settings.broker == "servicebus":
+        return settings
+    return settings.model_copy(update={"rabbitmq_url": running_urls(settings, "rabbitmq")["rabbitmq"]})
 
 
 def _is_given(settings: Settings, field: str) -> bool:

@@ -1,13 +1,11 @@
 """Where dead letters are kept, reached in the build that runs here or in what the settings name."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Literal
 
-from local.chosen import given_urls
-from local.data_folder import held_state
+from local.chosen import running_urls, with_queue
 from shared.broker.selection import publisher_for
-from shared.command_line import UserError
 from shared.dead_letters import DeadLetters
 from shared.ports import EnvelopePublisher
 from shared.settings import Settings
@@ -37,23 +35,6 @@ async def publishing(settings: Settings) -> AsyncIterator[EnvelopePublisher]:
         await publisher.close()
 
 
-def with_queue(settings: Settings) -> Settings:
-    """The settings with the RabbitMQ that runs here, unless they name one or Service Bus. Raises UserError."""
-    if settings.broker == "memory":
-        raise UserError("FRAUDSENSE_BROKER=memory has no queue outside one process: set rabbitmq or servicebus.")
-    if settings.broker == "servicebus" or "rabbitmq" in given_urls(settings):
-        return settings
-    return settings.model_copy(update={"rabbitmq_url": _running(settings, "FRAUDSENSE_RABBITMQ_URL")["rabbitmq"]})
-
-
-def _running(settings: Settings, variable: str) -> Mapping[str, str]:
-    state = held_state(settings.data_dir)
-    if state is None:
-        raise UserError(f"Nothing is ready in {settings.data_dir}: start it with `make run`, or set {variable}.")
-    urls: Mapping[str, str] = state["urls"]
-    return urls
-
-
 def _queue(settings: Settings) -> DeadLetters:
     if settings.broker == "servicebus":
         from shared.broker.service_bus_access import ServiceBusAccess  # noqa: PLC0415 - only the chosen library
@@ -74,7 +55,6 @@ async def _quarantine(settings: Settings, stack: AsyncExitStack) -> DeadLetters:
     from shared.database.engine import async_engine  # noqa: PLC0415 - not needed for the queue
     from shared.database.rejected import RejectedLetters  # noqa: PLC0415
 
-    url = given_urls(settings).get("database") or _running(settings, "FRAUDSENSE_DATABASE_URL")["database"]
-    engine = async_engine(url)
+    engine = async_engine(running_urls(settings, "database")["database"])
     stack.push_async_callback(engine.dispose)
     return RejectedLetters(engine)

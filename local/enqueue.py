@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from local.chosen import given_urls
-from local.data_folder import held_state
+from local.chosen import with_queue
 from shared.broker.selection import publisher_for
 from shared.command_line import UserError
 from shared.domain.errors import BrokerUnavailable
@@ -19,7 +18,7 @@ from shared.messages.envelope import ENVELOPE_VERSION, MAX_ENVELOPE_BYTES, MAX_I
 from shared.messages.transaction_errors import InvalidTransaction
 from shared.messages.transaction_in import parse_json
 from shared.ports import EnvelopePublisher
-from shared.settings import Settings, load_settings
+from shared.settings import load_settings
 from shared.transactions_csv import read_transactions
 
 JSON_LINES = {".jsonl", ".ndjson"}
@@ -45,26 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Publish the file; raises UserError where it cannot be read or the queue does not confirm."""
-    settings = _reaching_what_runs(load_settings())
+    settings = with_queue(load_settings())
     envelopes = pack(_transactions(args.file, args.limit), min(args.batch, MAX_ITEMS))
     count, transactions = asyncio.run(_publish_all(publisher_for(settings), envelopes))
     summary = {"file": str(args.file), "transactions": transactions, "envelopes": count}
     print(json.dumps(summary) if args.json else f"{transactions} transactions published in {count} envelopes.")
     return 0
-
-
-def _reaching_what_runs(settings: Settings) -> Settings:
-    """The settings with the RabbitMQ that `run` started, unless the user gave one. Raises UserError."""
-    if settings.broker == "memory":
-        raise UserError("FRAUDSENSE_BROKER=memory has no queue outside one process; set it to rabbitmq.")
-    if settings.broker == "servicebus" or "rabbitmq" in given_urls(settings):
-        return settings
-    state = held_state(settings.data_dir)
-    if state is None:
-        raise UserError(
-            f"Nothing is ready in {settings.data_dir}: start it with `make run`, or set FRAUDSENSE_RABBITMQ_URL."
-        )
-    return settings.model_copy(update={"rabbitmq_url": state["urls"]["rabbitmq"]})
 
 
 def pack(transactions: Iterable[dict[str, Any]], batch: int) -> Iterator[Envelope]:

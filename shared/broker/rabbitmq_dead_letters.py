@@ -1,7 +1,7 @@
 """The dead letters of RabbitMQ. There is no way to peek: letters are taken unacknowledged and handed back."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +15,7 @@ from shared.broker.dead_queue import EARLIER_SHAPE, DeadLettersHeld, has_earlier
 from shared.broker.rabbitmq import missing_queue
 from shared.broker.topology import Topology, connected
 from shared.dead_letters import DeadLetter, Selection, Waiting, plain_id
+from shared.deadline import within
 from shared.domain.errors import BrokerUnavailable
 
 SHOWN_IN_ORDER = 500
@@ -49,9 +50,10 @@ class RabbitMQDeadLetters:
         """As DeadLetters."""
         with self._answering():
             connection = await self._open()
+        async with self._answering_soon():
             notice = await self._notice(connection)
             async with connection.channel() as channel:
-                queue = await channel.declare_queue(self._topology.dead_queue, passive=True, timeout=GET_SECONDS)
+                queue = await channel.declare_queue(self._topology.dead_queue, passive=True)
             return Waiting(queue.declaration_result.message_count or 0, notice)
 
     async def look(self, selection: Selection, limit: int) -> list[DeadLetter]:
@@ -92,8 +94,7 @@ class RabbitMQDeadLetters:
         """As DeadLetters."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            with suppress(*CONNECTION_EXCEPTIONS):
-                await connection.close()
+            await _quietly(connection.close)
 
     @asynccontextmanager
     async def _walking(self) -> AsyncIterator[tuple[_Walk, AbstractQueue]]:
@@ -102,10 +103,11 @@ class RabbitMQDeadLetters:
         async with AsyncExitStack() as stack:
             with self._answering():
                 connection = await self._open()
+            async with self._answering_soon():
                 if await self._notice(connection):
                     await stack.enter_async_context(holding(connection, name))
                 channel = await connection.channel()
-                stack.push_async_callback(channel.close)
+                stack.push_async_callback(_quietly, channel.close)
                 queue = await channel.get_queue(name, ensure=False)
                 walk = _Walk(await channel.get_underlay_channel(), name, {})
             stack.push_async_callback(_hand_back, walk)
@@ -143,6 +145,13 @@ class RabbitMQDeadLetters:
             return ""  # of another kind altogether; declaring it says what to do
         return EARLIER_SHAPE.format(name=name) if earlier else ""
 
+    @asynccontextmanager
+    async def _answering_soon(self) -> AsyncIterator[None]:
+        """For calls that the library would wait for without end."""
+        with self._answering():
+            async with asyncio.timeout(GET_SECONDS):
+                yield
+
     @contextmanager
     def _answering(self) -> Iterator[None]:
         try:
@@ -157,6 +166,16 @@ class RabbitMQDeadLetters:
             raise BrokerUnavailable("RabbitMQ does not answer; try again.") from error
         except CONNECTION_EXCEPTIONS as error:
             raise BrokerUnavailable(f"RabbitMQ cannot be reached: {error}") from error
+
+
+async def _quietly(close: Callable[[], Awaitable[None]]) -> None:
+    """What fails while it is closed, or whose broker is silent, is as good as closed."""
+
+    async def closing() -> None:
+        await close()
+
+    with suppress(*CONNECTION_EXCEPTIONS, TimeoutError):
+        await within(BACK_SECONDS, closing())
 
 
 async def _hand_back(walk: _Walk) -> None:

@@ -123,13 +123,25 @@ class Proxy:
                 sink.close()
 
 
+@asynccontextmanager
+async def proxied(url: str) -> AsyncIterator[tuple[Proxy, str]]:
+    """A proxy before a RabbitMQ, and the URL that leads through it."""
+    parts = urlsplit(url)
+    proxy = Proxy(parts.hostname or "127.0.0.1", parts.port or 5672)
+    await proxy.start()
+    via = parts._replace(netloc=f"{parts.netloc.rsplit('@', 1)[0]}@127.0.0.1:{proxy.port}")
+    try:
+        yield proxy, urlunsplit(via)
+    finally:
+        proxy.flow()
+        await proxy.stop()
+
+
 class RabbitMQBroker:
     """A real RabbitMQ, the publisher going through a proxy."""
 
-    def __init__(self, url: str, queue_name: str, proxy: Proxy) -> None:
-        parts = urlsplit(url)
-        via = parts._replace(netloc=f"{parts.netloc.rsplit('@', 1)[0]}@127.0.0.1:{proxy.port}")
-        self.proxy, self.proxied_url = proxy, urlunsplit(via)
+    def __init__(self, url: str, queue_name: str, proxy: Proxy, proxied_url: str) -> None:
+        self.proxy, self.proxied_url = proxy, proxied_url
         self.publisher: EnvelopePublisher = RabbitMQPublisher(
             self.proxied_url, queue_name, timeout=timedelta(seconds=2)
         )
@@ -187,14 +199,11 @@ async def rabbitmq_broker(
 ) -> AsyncIterator[RabbitMQBroker]:
     """A declared queue with its broker, deleted afterwards."""
     await declare(url, queue_name, queue_type, max_length)  # type: ignore[arg-type]
-    target = urlsplit(url)
-    proxy = Proxy(target.hostname or "127.0.0.1", target.port or 5672)
-    await proxy.start()
-    broker = RabbitMQBroker(url, queue_name, proxy)
-    await broker.open()
-    try:
-        yield broker
-    finally:
-        proxy.flow()
-        await broker.close()
-        await proxy.stop()
+    async with proxied(url) as (proxy, proxied_url):
+        broker = RabbitMQBroker(url, queue_name, proxy, proxied_url)
+        await broker.open()
+        try:
+            yield broker
+        finally:
+            proxy.flow()
+            await broker.close()

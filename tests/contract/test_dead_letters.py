@@ -1,14 +1,17 @@
 """One contract for every keeper of dead letters: looking changes nothing, sending again loses nothing."""
 
+import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 import pytest
 
+from shared.broker.rabbitmq_dead_letters import RabbitMQDeadLetters
 from shared.dead_letters import DeadLetter, DeadLetters, Selection, Settled, purge, redrive
 from shared.domain.errors import BrokerUnavailable
 from shared.messages.envelope import MAX_ENVELOPE_BYTES
+from tests.contract.brokers import proxied
 from tests.contract.dead_letter_keepers import (
     EVERYTHING,
     Keeper,
@@ -226,3 +229,27 @@ async def test_on_service_bus_duplicate_detection_does_not_discard_what_is_sent_
             [message] = await keeper.messages()
             assert (letter.reason, letter.detail) == ("rejected", "as a test wants")
             assert message.message_id != letter.letter_id
+
+
+async def test_a_rabbitmq_that_falls_silent_holds_nobody_up(services, queue_name: str) -> None:
+    async with (
+        rabbitmq_keeper(services.rabbitmq, queue_name, "quorum") as keeper,
+        proxied(services.rabbitmq) as (proxy, url),
+    ):
+        await keeper.bury(b"1", b"2")
+        letters = RabbitMQDeadLetters(url, keeper.topology)
+        async with asyncio.timeout(25):
+            await letters.look(EVERYTHING, 1)
+            proxy.stall()
+            with pytest.raises(BrokerUnavailable, match="does not answer"):
+                await letters.look(EVERYTHING, 1)
+            await letters.close()
+        proxy.flow()
+
+        await eventually_bodies(keeper.letters(), [b"1", b"2"])
+
+
+async def eventually_bodies(letters: DeadLetters, bodies: list[bytes]) -> None:
+    async with asyncio.timeout(10):
+        while sorted(await bodies_in(letters)) != bodies:
+            await asyncio.sleep(0.05)

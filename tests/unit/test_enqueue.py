@@ -88,7 +88,7 @@ def test_a_broker_that_is_away_is_a_sentence(tmp_path: Path, monkeypatch: pytest
 def test_the_memory_broker_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FRAUDSENSE_BROKER", "memory")
 
-    with pytest.raises(UserError, match="set it to rabbitmq"):
+    with pytest.raises(UserError, match="set rabbitmq or servicebus"):
         run("transactions.csv")
 
 
