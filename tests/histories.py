@@ -6,7 +6,17 @@ from decimal import Decimal
 
 from hypothesis import strategies as st
 
-from shared.domain.history import WINDOWS, AmountTotals, History, counted_amount, counted_at, instant, log_amount
+from shared.domain.history import (
+    WINDOWS,
+    AmountTotals,
+    History,
+    HourTotals,
+    clock_hand,
+    counted_amount,
+    counted_at,
+    instant,
+    log_amount,
+)
 from shared.domain.transaction import Place, Transaction
 from tests.builders import NOON, a_transaction
 
@@ -35,6 +45,7 @@ def transactions(at: st.SearchStrategy[datetime]) -> st.SearchStrategy[Transacti
         amount=st.sampled_from([Decimal("0.01"), Decimal("9.99"), Decimal(250), Decimal("999999999999.9999")]),
         currency=st.sampled_from(["USD", "USD", "USD", "JPY", "KWD"]),
         occurred_at=at,
+        merchant_category=st.sampled_from([None, "food", "travel", "Ämter"]),
         place=places,
     )
 
@@ -90,23 +101,26 @@ class PlainHistory:
         at, newest = counted_at(transaction), max(map(counted_at, self.all_counted), default=0)
         day, oldest_day = at // WINDOWS.day, newest // WINDOWS.day - 32
         last = max(before, key=lambda each: (counted_at(each), each.transaction_id), default=None)
-        first_seen: dict[str, int] = {}
+        first_seen: dict[str | None, int] = {}
+        first_categories: dict[str | None, int] = {}
         for each in self.all_seen:
-            first_seen[each.merchant_id] = min(first_seen.get(each.merchant_id, 1 << 60), counted_at(each))
+            for seen, name in (first_seen, each.merchant_id), (first_categories, each.merchant_category):
+                seen[name] = min(seen.get(name, 1 << 60), counted_at(each))
+        first_categories.pop(None, None)
 
         def within(width: timedelta) -> list[Transaction]:
             return [each for each in before if counted_at(each) > at - width // MICROSECOND]
 
+        def whole(days: int) -> list[Transaction]:
+            first = max(day - days + 1, oldest_day)
+            return [each for each in self.all_counted if first <= counted_at(each) // WINDOWS.day < day]
+
         def totals(days: int) -> AmountTotals:
-            whole = [
-                each
-                for each in self.all_counted
-                if max(day - days + 1, oldest_day) <= counted_at(each) // WINDOWS.day < day
-            ]
-            own = [counted_amount(e) for e in whole + today if e.currency == transaction.currency]
+            own = [counted_amount(e) for e in whole(days) + today if e.currency == transaction.currency]
             logs = [log_amount(amount) for amount in own]
             return AmountTotals(len(own), sum(own), sum(logs), sum(log * log for log in logs))
 
+        hands = [clock_hand(each) for each in whole(30)]
         return History(
             count_5min=len(within(5 * MINUTE)),
             count_1h=len(within(HOUR)),
@@ -118,6 +132,9 @@ class PlainHistory:
             last_place=last.place if last else None,
             knows_merchant=first_seen.get(transaction.merchant_id, at) < at,
             merchants=sum(first < at for first in first_seen.values()),
+            knows_category=first_categories.get(transaction.merchant_category, at) < at,
+            categories=sum(first < at for first in first_categories.values()),
+            hours=HourTotals(len(hands), sum(cosine for cosine, _ in hands), sum(sine for _, sine in hands)),
         )
 
 

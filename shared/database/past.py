@@ -33,14 +33,15 @@ MOST = 50_000
 FETCHED = 2_000
 """Rows in one answer."""
 
-# Accounts as they were given, of each the merchants first. Batches in the order of their writing, a batch in the
-# order of its events: as near as the books come to the order in which they were observed. What claims to be older
-# than 1970 counts as of 1970, see counted_at. PostgreSQL sorts each account by itself: their places come in order.
+# Accounts as they were given, of each the merchants and categories first. Batches in the order of their writing, a
+# batch in the order of its events: as near as the books come to the order in which they were observed. What claims
+# to be older than 1970 counts as of 1970, see counted_at. PostgreSQL sorts each account by itself: their places
+# come in order.
 _LOAD = f"""
 SELECT account.id, past.* FROM unnest(%b::text[]) WITH ORDINALITY AS account(id, place) LEFT JOIN LATERAL (
     WITH newest AS MATERIALIZED (
-        SELECT transaction_id, merchant_id, amount, currency, greatest("timestamp", 'epoch') AS at,
-            geo_lat, geo_lon, created_at
+        SELECT transaction_id, merchant_id, merchant_category, amount, currency,
+            greatest("timestamp", 'epoch') AS at, geo_lat, geo_lon, created_at
         FROM transactions WHERE account_id = account.id ORDER BY "timestamp" DESC LIMIT {MOST}
     ),
     kept AS (
@@ -51,8 +52,13 @@ SELECT account.id, past.* FROM unnest(%b::text[]) WITH ORDINALITY AS account(id,
     )
     SELECT newest.* FROM newest, kept WHERE at >= since
     UNION ALL (
-        SELECT NULL, merchant_id, NULL, NULL, min(at), NULL, NULL, min(created_at) FROM newest
+        SELECT NULL, merchant_id, NULL, NULL, NULL, min(at), NULL, NULL, min(created_at) FROM newest
         GROUP BY merchant_id ORDER BY min(created_at), min(at) LIMIT {WINDOWS.max_merchants}
+    )
+    UNION ALL (
+        SELECT NULL, NULL, merchant_category, NULL, NULL, min(at), NULL, NULL, min(created_at) FROM newest
+        WHERE merchant_category IS NOT NULL
+        GROUP BY merchant_category ORDER BY min(created_at), min(at) LIMIT {WINDOWS.max_categories}
     )
 ) AS past ON true
 ORDER BY account.place, past.transaction_id IS NOT NULL, past.created_at, past.at, past.transaction_id
@@ -154,11 +160,12 @@ class PostgresPasts:
 
 
 class _Row(NamedTuple):
-    """A transaction, or, without `transaction_id`, the first instant at a merchant, or, without that, nothing."""
+    """A transaction; without `transaction_id` the first instant at a merchant or in a category, or nothing."""
 
     account_id: str
     transaction_id: str | None
     merchant_id: str
+    merchant_category: str | None
     amount: Decimal
     currency: str
     at: datetime
@@ -168,20 +175,30 @@ class _Row(NamedTuple):
 
 
 def _past(rows: Iterator[_Row]) -> AccountPast:
-    """One account's past: its merchants come first, its transactions are read when they are asked for."""
+    """One account's past: merchants and categories come first, transactions are read when they are asked for."""
     first_seen: dict[str, datetime] = {}
+    first_categories: dict[str, datetime] = {}
     for row in rows:
         if row.transaction_id is not None:
-            return AccountPast(map(_transaction, chain([row], rows)), first_seen)
+            return AccountPast(map(_transaction, chain([row], rows)), first_seen, first_categories)
         if row.merchant_id is not None:
             first_seen[row.merchant_id] = row.at
-    return AccountPast((), first_seen)
+        elif row.merchant_category is not None:
+            first_categories[row.merchant_category] = row.at
+    return AccountPast((), first_seen, first_categories)
 
 
 def _transaction(row: _Row) -> Transaction:
     place = None if row.geo_lat is None or row.geo_lon is None else Place(row.geo_lat, row.geo_lon)
     return Transaction(
-        row.transaction_id or "", row.account_id, row.merchant_id, row.amount, row.currency, row.at, place=place
+        row.transaction_id or "",
+        row.account_id,
+        row.merchant_id,
+        row.amount,
+        row.currency,
+        row.at,
+        row.merchant_category,
+        place,
     )
 
 

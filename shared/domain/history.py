@@ -23,8 +23,8 @@ class Windows:
     Single events live for `kept_raw` before the account's newest, and the `kept_newest` newest however old they
     are, so that a rarely used card still has a last transaction; older ones live on in their day's totals. Week
     and month include the transaction's own day. Totals reach `kept_days` before the account's newest day, so that
-    two days late still sees a month. Beyond `max_merchants` merchants are not told apart any more, which bounds an
-    attacked account.
+    two days late still sees a month. Beyond `max_merchants` merchants and `max_categories` categories are not told
+    apart any more, which bounds an attacked account.
     """
 
     five_minutes: int = timedelta(minutes=5) // _MICROSECOND
@@ -36,6 +36,7 @@ class Windows:
     kept_newest: int = 10
     kept_days: int = 32
     max_merchants: int = 1000
+    max_categories: int = 100
 
 
 WINDOWS = Windows()
@@ -104,11 +105,12 @@ class AccountPast:
 
     `transactions` in the order in which they arrived, to be read once: all since `kept_days` before the newest
     one's day, and the `kept_newest` newest. `first_seen` holds the first instant at each merchant, ordered by when
-    the merchant first arrived, at most `max_merchants` of them.
+    the merchant first arrived, at most `max_merchants` of them; `first_categories` likewise of categories.
     """
 
     transactions: Iterable[Transaction] = ()
     first_seen: Mapping[str, datetime] = field(default_factory=dict)
+    first_categories: Mapping[str, datetime] = field(default_factory=dict)
 
 
 def counted_at(transaction: Transaction) -> int:

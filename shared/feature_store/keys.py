@@ -14,6 +14,8 @@ class HistoryKeys(NamedTuple):
     events: str
     places: str
     merchants: str
+    categories: str
+    hours: str
     refused: str
     amounts: str
     so_far: str
@@ -28,6 +30,8 @@ def history_keys(account_id: str, currency: str) -> HistoryKeys:
         account + "events",
         account + "places",
         account + "merchants",
+        account + "categories",
+        account + "hours",
         account + REFUSALS,
         f"{account}amounts:{currency}",
         f"{account}so_far:{currency}",
@@ -38,6 +42,6 @@ def history_keys(account_id: str, currency: str) -> HistoryKeys:
 def all_keys(account_id: str, currencies: Iterable[str] = CURRENCIES) -> Iterator[str]:
     """Every key that the account's history may have in these currencies; refusals are the rate limiter's."""
     keys = history_keys(account_id, "")
-    yield from (keys.known, keys.events, keys.places, keys.merchants)
+    yield from (keys.known, keys.events, keys.places, keys.merchants, keys.categories, keys.hours)
     for currency in currencies:
         yield from (keys.amounts + currency, keys.so_far + currency, keys.days + currency)

@@ -1,26 +1,30 @@
 -- Counts one transaction of an account once and answers with the account's past, as shared/domain/history.py defines.
 --
--- KEYS: known     the marker: missing where the account must be loaded from the books before it is observed
+-- KEYS: known     the marker, the account's layout: missing or older where the account must be loaded from the books
+--                 before it is observed
 --       events    sorted set, id by time: the single events that are kept
 --       places    hash, id -> "lat lon"
 --       merchants sorted set, merchant by the time it was first seen
+--       categories the same of merchant categories
+--       hours     UTC days, each with its number of events and the sums of their clock hands
 --       refused   the rate limiter's count of refusals
 --       amounts   sorted set, id by time: the kept events in this currency
 --       so_far    hash, id -> totals of its currency and UTC day before it
 --       days      hash, UTC day -> totals of this currency
--- ARGV: id, time, amount, log amount, place, merchant
--- Answers with numbers packed as doubles; where the marker is missing counts nothing and answers with an integer,
--- 1 where the account has keys all the same.
+-- ARGV: id, time, amount, log amount, place, merchant, category (empty for none), cosine and sine of the clock hand
+-- Answers with numbers packed as doubles; where the account must be loaded counts nothing and answers with an
+-- integer: 0 where it has no keys, 1 where it has keys without the marker, 2 where the marker is older.
 -- Totals are four numbers (count, amount, log, log squared). All numbers are integers below 2^53, so doubles are exact.
 -- The header that the loader puts before this text declares the constants in capitals.
 
-local known, events, places, merchants, refused, amounts, so_far, days = unpack(KEYS)
+local known, events, places, merchants, categories, hours, refused, amounts, so_far, days = unpack(KEYS)
 local id, at, amount, log = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local place, merchant = ARGV[5], ARGV[6]
+local place, merchant, category, cosine, sine = ARGV[5], ARGV[6], ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9])
 local day = math.floor(at / DAY)
-local TOTALS, CHUNK, NAN = '<dddd', 500, 0 / 0
+local TOTALS, HOUR_TOTALS, HOUR_BYTES, CHUNK, NAN = '<dddd', 'I4I4dd', 24, 500, 0 / 0
 
 if redis.call('EXPIRE', known, KEPT_SECONDS) == 0 then return redis.call('EXISTS', events) end
+if tonumber(redis.call('GET', known)) < LAYOUT then return 2 end
 
 local function exclusive(bound)
   return string.format('(%.0f', bound)
@@ -34,6 +38,7 @@ end
 local newest = time_at_rank(-1) or 0
 local tenth = time_at_rank(-KEPT_NEWEST)
 local floor = tenth and math.min(newest - KEPT_RAW, tenth) or 0
+local oldest = math.floor(newest / DAY) - KEPT_DAYS
 
 local function forget(index, by_id)
   local old = redis.call('ZRANGEBYSCORE', index, '-inf', exclusive(floor))
@@ -74,22 +79,58 @@ local function count_amount(in_order)
   redis.call('HSET', days, day, struct.pack(TOTALS, c + 1, a + amount, l + log, s + log * log))
 end
 
-local function see_merchant()
-  local first = redis.call('ZSCORE', merchants, merchant)
-  if first and at < tonumber(first) or not first and redis.call('ZCARD', merchants) < MAX_MERCHANTS then
-    redis.call('ZADD', merchants, at, merchant)
+local function first_seen(seen, name)
+  return tonumber(redis.call('ZSCORE', seen, name) or nil)
+end
+
+local merchant_first = first_seen(merchants, merchant)
+local category_first = category ~= '' and first_seen(categories, category)
+
+local function see(seen, name, first, most)
+  if first and at < first or not first and redis.call('ZCARD', seen) < most then
+    redis.call('ZADD', seen, at, name)
   end
 end
 
-local function knows_merchant()
-  local first = redis.call('ZSCORE', merchants, merchant)
-  return first and tonumber(first) < at and 1 or 0
+-- Whether it was seen before now, and how many were.
+local function before(seen, first)
+  return first and first < at and 1 or 0, redis.call('ZCOUNT', seen, '-inf', exclusive(at))
+end
+
+local packed_hours = redis.call('GET', hours) or ''
+local by_day = {struct.unpack('<' .. string.rep(HOUR_TOTALS, #packed_hours / HOUR_BYTES), packed_hours)}
+
+-- The bytes of some of its values.
+local function bytes(from, to)
+  return string.sub(packed_hours, (from - 1) / 4 * HOUR_BYTES + 1, to / 4 * HOUR_BYTES)
+end
+
+-- The clock hands of the month's days before the transaction's.
+local function hour_totals()
+  local count, cosines, sines, first = 0, 0, 0, math.max(day - MONTH_DAYS + 1, oldest)
+  for i = 1, #by_day - 1, 4 do
+    if by_day[i] < day and by_day[i] >= first then
+      count, cosines, sines = count + by_day[i + 1], cosines + by_day[i + 2], sines + by_day[i + 3]
+    end
+  end
+  return count, cosines, sines
+end
+
+-- One day's record in place of its former one, or behind the others, of which the first may be too old by now.
+local function add_hour()
+  local first, own = 1, #by_day
+  while first < #by_day and by_day[first] < oldest do first = first + 4 end
+  for i = first, #by_day - 1, 4 do
+    if by_day[i] == day then own = i end
+  end
+  local count, cosines, sines = unpack(by_day, own + 1, own + 3)
+  local record = struct.pack('<' .. HOUR_TOTALS, day, (count or 0) + 1, (cosines or 0) + cosine, (sines or 0) + sine)
+  redis.call('SET', hours, bytes(first, own - 1) .. record .. bytes(own + 4, #by_day - 1))
 end
 
 -- Week and month up to the transaction's day, `today` included, and the amount of the day before.
 local function totals(today)
   local month, week, yesterday = {struct.unpack(TOTALS, today)}, {struct.unpack(TOTALS, today)}, 0
-  local oldest = math.floor(newest / DAY) - KEPT_DAYS
   local packed, gone = redis.call('HGETALL', days), {}
   for i = 1, #packed, 2 do
     local each = tonumber(packed[i])
@@ -125,14 +166,18 @@ local function last_event(rank)
 end
 
 local function answer(late, counts, amount_24h, week, month, last)
-  return struct.pack('<' .. string.rep('d', 19), late, counts[1], counts[2], counts[3], amount_24h,
-    week[1], week[2], week[3], week[4], month[1], month[2], month[3], month[4], last[1], last[2], last[3],
-    knows_merchant(), redis.call('ZCOUNT', merchants, '-inf', exclusive(at)), redis.call('GET', refused) or 0)
+  local knows_merchant, merchants_before = before(merchants, merchant_first)
+  local knows_category, categories_before = before(categories, category_first)
+  local hours_count, cosines, sines = hour_totals()
+  return struct.pack('<' .. string.rep('d', 24), late, counts[1], counts[2], counts[3], amount_24h,
+    week[1], week[2], week[3], week[4], month[1], month[2], month[3], month[4],
+    knows_merchant, merchants_before, knows_category, categories_before, hours_count, cosines, sines,
+    redis.call('GET', refused) or 0, last[1], last[2], last[3])
 end
 
 -- As long as the marker, which is refreshed by every call.
 local function keep()
-  for _, key in ipairs({events, places, merchants, amounts, so_far, days}) do
+  for _, key in ipairs({events, places, merchants, categories, hours, amounts, so_far, days}) do
     redis.call('EXPIRE', key, KEPT_SECONDS)
   end
 end
@@ -141,8 +186,11 @@ forget(events, places)
 forget(amounts, so_far)
 local counted = redis.call('ZSCORE', events, id)
 local elsewhere = counted and (tonumber(counted) ~= at or not redis.call('HGET', so_far, id))
-local late = at < floor or day <= math.floor(newest / DAY) - KEPT_DAYS
-if not counted then see_merchant() end
+local late = at < floor or day <= oldest
+if not counted then
+  see(merchants, merchant, merchant_first, MAX_MERCHANTS)
+  if category ~= '' then see(categories, category, category_first, MAX_CATEGORIES) end
+end
 if late or elsewhere then
   keep()
   local week, month = totals(struct.pack(TOTALS, 0, 0, 0, 0))
@@ -152,6 +200,7 @@ if not counted then
   redis.call('ZADD', events, at, id)
   if place ~= '' then redis.call('HSET', places, id, place) end
   count_amount(at > newest)
+  add_hour()
 end
 keep()
 local rank = redis.call('ZRANK', events, id)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from enum import IntEnum
 from hashlib import sha1
 from itertools import chain
 from math import inf
@@ -14,8 +15,8 @@ from shared.domain.currencies import CURRENCIES
 from shared.domain.errors import DatabaseUnavailable
 from shared.domain.history import AccountPast
 from shared.feature_store.keys import history_keys
-from shared.feature_store.scripts import Words
-from shared.feature_store.writing import UNKNOWN, WRITE, write_call
+from shared.feature_store.scripts import LAYOUT, Words
+from shared.feature_store.writing import UNKNOWN, WRITE, completion_call, write_call
 from shared.ports import AccountPasts
 from shared.telemetry import metrics
 
@@ -27,6 +28,14 @@ PORTION = 5_000
 
 Call = Callable[[str, AccountHistory], Words]
 """The call of write.lua for an account."""
+
+
+class Lack(IntEnum):
+    """What Redis lacks of an account that it cannot observe; the numbers are those of observe.lua."""
+
+    EVERYTHING = 0
+    MARKER = 1
+    ADDED_PARTS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,30 +52,37 @@ class Rebuilt:
         )
 
 
-def load(client: redis.Redis, pasts: AccountPasts, unknown: Mapping[str, bool], *, until: float = inf) -> Rebuilt:
+def load(client: redis.Redis, pasts: AccountPasts, unknown: Mapping[str, Lack], *, until: float = inf) -> Rebuilt:
     """Write the accounts that Redis does not know, each unless somebody else did meanwhile.
 
-    `unknown` says of each account whether it has keys all the same, written before there was a marker: those
-    are replaced. Raises Redis' own errors and DatabaseUnavailable, also once `until` (of `time.monotonic()`) has
+    Keys without a marker are replaced. To an older layout only what it lacks is added: what it has may be ahead of
+    the books. Raises Redis' own errors and DatabaseUnavailable, also once `until` (of `time.monotonic()`) has
     passed; what was read until then is written, so that the next attempt has less to do.
     """
 
     def call(name: str, history: AccountHistory) -> Words:
-        return write_call(name, history, condition=UNKNOWN, stale=CURRENCIES if unknown[name] else ())
+        if unknown[name] is Lack.ADDED_PARTS:
+            return completion_call(name, history)
+        stale = CURRENCIES if unknown[name] is Lack.MARKER else ()
+        return write_call(name, history, condition=UNKNOWN, stale=stale)
 
     return _read_and_write(client, pasts, list(unknown), call, until)
 
 
-def find_unknown(client: redis.Redis, account_ids: Sequence[str]) -> dict[str, bool]:
-    """The accounts among these that Redis does not know, each with whether it has keys all the same."""
+def find_unknown(client: redis.Redis, account_ids: Sequence[str]) -> dict[str, Lack]:
+    """The accounts among these that Redis does not know, each with what it lacks."""
     with client.pipeline(transaction=False) as pipeline:
         for name in account_ids:
             keys = history_keys(name, "")
-            pipeline.exists(keys.known)
+            pipeline.get(keys.known)
             pipeline.exists(keys.events)
         found = pipeline.execute()
     pairs = zip(account_ids, found[::2], found[1::2], strict=True)
-    return {name: bool(events) for name, known, events in pairs if not known}
+    return {
+        name: Lack.ADDED_PARTS if known else Lack(events)
+        for name, known, events in pairs
+        if int(known or 0) < LAYOUT
+    }
 
 
 def replace(client: redis.Redis, pasts: AccountPasts, account_ids: Sequence[str]) -> Rebuilt:

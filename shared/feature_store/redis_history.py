@@ -12,10 +12,19 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from shared.domain.errors import HistoryUnavailable
-from shared.domain.history import AmountTotals, History, counted_amount, counted_at, instant, log_amount
+from shared.domain.history import (
+    AmountTotals,
+    History,
+    HourTotals,
+    clock_hand,
+    counted_amount,
+    counted_at,
+    instant,
+    log_amount,
+)
 from shared.domain.transaction import Place, Transaction
 from shared.feature_store.keys import history_keys
-from shared.feature_store.rebuild import load
+from shared.feature_store.rebuild import Lack, load
 from shared.feature_store.scripts import Script, Words, unavailable_where_redis_is
 from shared.feature_store.writing import place_text
 from shared.ports import AccountPasts
@@ -25,7 +34,7 @@ from shared.telemetry import metrics
 OBSERVE = Script("observe.lua")
 LONGEST_LOAD = timedelta(seconds=20)
 """An observation reads accounts from the books for so long at most; then it raises, and keeps what was read."""
-_ANSWER = Struct("<19d")
+_ANSWER = Struct("<24d")
 
 
 def connect(url: str) -> redis.Redis:
@@ -52,7 +61,7 @@ class RedisHistory:
         with unavailable_where_redis_is():
             replies = self._ask(transactions)
             if unknown := [n for n, reply in enumerate(replies) if isinstance(reply, int)]:
-                accounts = {transactions[n].account_id: bool(replies[n]) for n in unknown}
+                accounts = {transactions[n].account_id: Lack(replies[n]) for n in unknown}
                 load(self._client, self._pasts, accounts, until=monotonic() + LONGEST_LOAD.total_seconds())
                 loaded = self._ask([transactions[n] for n in unknown])
                 for n, reply in zip(unknown, loaded, strict=True):
@@ -81,26 +90,32 @@ def _arguments(transaction: Transaction) -> Words:
         log_amount(amount),
         place_text(transaction.place),
         transaction.merchant_id,
+        transaction.merchant_category or "",
+        *clock_hand(transaction),
     )
 
 
 def _history(reply: bytes | int) -> History:
     if isinstance(reply, int):
         raise HistoryUnavailable("Redis lost an account right after it was loaded; observe it again.")
-    late, *numbers, last_at, lat, lon, knows_merchant, merchants, refusals = _ANSWER.unpack(reply)
+    *numbers, last_at, lat, lon = _ANSWER.unpack(reply)
+    late, count_5min, count_1h, count_24h, amount_24h, *totals = map(int, numbers)
+    knows_merchant, merchants, knows_category, categories, *hours, refusals = totals[8:]
     if late:
         metrics.count(metrics.LATE)
-    count_5min, count_1h, count_24h, amount_24h, *totals = map(int, numbers)
     return History(
         count_5min=count_5min,
         count_1h=count_1h,
         count_24h=count_24h,
         amount_24h=amount_24h,
         week=AmountTotals(*totals[:4]),
-        month=AmountTotals(*totals[4:]),
+        month=AmountTotals(*totals[4:8]),
         last_at=instant(int(last_at)) if last_at >= 0 else None,
         last_place=Place(lat, lon) if not isnan(lat) else None,
         knows_merchant=knows_merchant == 1,
-        merchants=int(merchants),
-        recent_refusals=int(refusals),
+        merchants=merchants,
+        knows_category=knows_category == 1,
+        categories=categories,
+        hours=HourTotals(*hours),
+        recent_refusals=refusals,
     )

@@ -21,7 +21,13 @@ KEPT_UNTOUCHED = timedelta(days=40)
 
 KEPT_SECONDS = KEPT_UNTOUCHED // timedelta(seconds=1)
 
-_CONSTANTS = asdict(WINDOWS) | {"kept_seconds": KEPT_SECONDS}
+LAYOUT = 2
+"""Says what an account's keys hold; the value of its marker. 1 had neither categories nor hours.
+
+A newer layout only adds keys, so that scorers of the version before go on with it while a deployment rolls out.
+"""
+
+_CONSTANTS = asdict(WINDOWS) | {"kept_seconds": KEPT_SECONDS, "layout": LAYOUT}
 _HEADER = f"local {', '.join(_CONSTANTS).upper()} = {', '.join(map(str, _CONSTANTS.values()))}\n"
 
 _SCRIPT_FAILED = "user_script"

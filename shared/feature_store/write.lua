@@ -2,12 +2,15 @@
 --
 -- KEYS: known, events, then every key that the commands name
 -- ARGV: the condition; then each command, its number of words before it
--- The condition is empty where the account must not be known yet, else the SHA-1 of its events' ids in order.
+-- The condition is 'unknown' where the account must have no marker, 'older' where its marker must be of an older
+-- layout, else the SHA-1 of its events' ids in order.
 
 local known, events = KEYS[1], KEYS[2]
 
 local function is_as_expected()
-  if ARGV[1] == '' then return redis.call('EXISTS', known) == 0 end
+  local layout = tonumber(redis.call('GET', known))
+  if ARGV[1] == 'unknown' then return not layout end
+  if ARGV[1] == 'older' then return layout and layout < LAYOUT end
   return redis.sha1hex(table.concat(redis.call('ZRANGE', events, 0, -1), ' ')) == ARGV[1]
 end
 

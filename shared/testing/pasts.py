@@ -35,7 +35,10 @@ class MemoryPasts:
 
 def _past(transactions: Sequence[Transaction]) -> AccountPast:
     first_seen: dict[str, datetime] = {}
+    first_categories: dict[str, datetime] = {}
     for each in transactions:
-        at = each.occurred_at
+        at, category = each.occurred_at, each.merchant_category
         first_seen[each.merchant_id] = min(first_seen.get(each.merchant_id, at), at)
-    return AccountPast(transactions, first_seen)
+        if category is not None:
+            first_categories[category] = min(first_categories.get(category, at), at)
+    return AccountPast(transactions, first_seen, first_categories)

@@ -14,7 +14,7 @@ from redis._parsers.base import BaseParser
 
 from shared.domain.account_history import AccountHistories
 from shared.domain.errors import HistoryUnavailable
-from shared.domain.history import WINDOWS, History
+from shared.domain.history import WINDOWS, History, HourTotals
 from shared.domain.transaction import Place, Transaction
 from shared.feature_store.redis_history import RedisHistory, connect
 from shared.feature_store.scripts import KEPT_UNTOUCHED
@@ -190,6 +190,34 @@ def test_sums_stay_exact_with_thousands_of_the_largest_amounts(new_store: NewSto
     assert store.observe([a_transaction(transaction_id="now")])[0].amount_24h == 8000 << 40
 
 
+def test_an_account_with_ten_thousand_transactions_a_day_is_answered_as_by_the_model(new_store: NewStore) -> None:
+    sent = [
+        a_transaction(
+            transaction_id=f"t{n}",
+            merchant_category=f"c{n % 7}",
+            currency="USD" if n % 3 else "JPY",
+            occurred_at=NOON + timedelta(seconds=8 * n - 60 * (n % 50 == 0)),
+        )
+        for n in range(11_000)
+    ]
+    model = AccountHistories()
+    assert answers(new_store(), sent, 1000) == [model.observe(each) for each in sent]
+
+
+def test_hours_are_those_of_whole_days_before_also_where_they_come_late(new_store: NewStore) -> None:
+    store = new_store()
+    evening, midnight, later_that_day = (
+        a_transaction(transaction_id=name, occurred_at=NOON + timedelta(hours=hours))
+        for name, hours in {"evening": 6, "midnight": -12, "later": 11}.items()
+    )
+    [first, same_day] = store.observe([evening, later_that_day])
+    assert first.hours == same_day.hours == HourTotals()
+    tomorrow = a_transaction(transaction_id="tomorrow", occurred_at=NOON + timedelta(days=1))
+    assert store.observe([tomorrow])[0].hours == HourTotals(2, 0 + 966, -1000 - 259)
+    store.observe([midnight])
+    assert store.observe([tomorrow])[0].hours == HourTotals(3, 0 + 966 + 1000, -1000 - 259)
+
+
 def test_refusals_are_part_of_the_answer(new_store: NewStore, request: pytest.FixtureRequest) -> None:
     store = new_store()
     if isinstance(store, MemoryHistory):
@@ -211,11 +239,11 @@ def test_an_emptied_script_cache_is_filled_again(client: redis.Redis) -> None:
 
 def test_all_keys_of_an_account_are_on_one_node_and_expire(client: redis.Redis) -> None:
     client.set(account_key("acct-1", REFUSALS), 1, ex=3600)
-    RedisHistory(client, MemoryPasts()).observe([a_transaction(place=Place(1, 2))])
+    RedisHistory(client, MemoryPasts()).observe([a_transaction(place=Place(1, 2), merchant_category="food")])
     keys = [key.decode() for key in client.scan_iter()]
     assert {key.split("}")[0] + "}" for key in keys} == {account_key("acct-1", "")[:-1]}
     lives = sorted(client.ttl(key) for key in keys)
-    assert len(lives) == 8
+    assert len(lives) == 10
     assert lives[1] > (KEPT_UNTOUCHED - timedelta(minutes=1)).total_seconds()
 
 
@@ -226,7 +254,12 @@ def test_what_is_kept_of_a_busy_account_is_bounded(client: redis.Redis) -> None:
         answers(
             store,
             [
-                a_transaction(transaction_id=f"{day}-{n}", merchant_id=f"m{day}-{n}", occurred_at=at)
+                a_transaction(
+                    transaction_id=f"{day}-{n}",
+                    merchant_id=f"m{day}-{n}",
+                    merchant_category=f"c{day}-{n}",
+                    occurred_at=at,
+                )
                 for n in range(50)
             ],
         )
@@ -234,7 +267,9 @@ def test_what_is_kept_of_a_busy_account_is_bounded(client: redis.Redis) -> None:
     assert client.zcard(account + "events") == 50
     assert client.hlen(account + "so_far:USD") == 50
     assert client.hlen(account + "days:USD") <= 10
+    assert client.strlen(account + "hours") <= 10 * 24
     assert client.zcard(account + "merchants") == WINDOWS.max_merchants
+    assert client.zcard(account + "categories") == WINDOWS.max_categories
 
 
 def test_two_scorers_at_once_on_one_account_count_everything_once(client: redis.Redis, redis_url: str) -> None:

@@ -22,7 +22,7 @@ from shared.domain.decision import RejectedMessage
 from shared.domain.errors import DatabaseUnavailable, HistoryUnavailable
 from shared.domain.history import WINDOWS, AccountPast
 from shared.domain.transaction import Place, Transaction
-from shared.feature_store.rebuild import Rebuilt, find_unknown, load
+from shared.feature_store.rebuild import Lack, Rebuilt, find_unknown, load
 from shared.feature_store.rebuild import replace as replace_histories
 from shared.feature_store.redis_history import RedisHistory, connect
 from shared.feature_store.scripts import KEPT_UNTOUCHED
@@ -189,11 +189,11 @@ def test_keys_from_before_there_was_a_marker_are_replaced(books: Books, client: 
 
 
 def test_all_keys_of_a_loaded_account_expire(books: Books, client: redis.Redis) -> None:
-    sent = some_transactions(3, place=Place(1, 2))
+    sent = some_transactions(3, place=Place(1, 2), merchant_category="food")
     books.record(sent)
-    load(client, books.pasts, {sent[0].account_id: False})
+    load(client, books.pasts, {sent[0].account_id: Lack.EVERYTHING})
     lives = [client.ttl(key) for key in client.scan_iter()]
-    assert len(lives) == 7
+    assert len(lives) == 9
     assert min(lives) > (KEPT_UNTOUCHED - timedelta(minutes=1)).total_seconds()
 
 
@@ -236,7 +236,7 @@ def test_who_loads_late_does_not_overwrite_what_was_observed_meanwhile(books: Bo
             RedisHistory(client, books.pasts).observe([sent[1]])
             yield from read
 
-    rebuilt = load(client, EarlyPasts(), {sent[0].account_id: False})
+    rebuilt = load(client, EarlyPasts(), {sent[0].account_id: Lack.EVERYTHING})
     assert rebuilt == Rebuilt(left=(sent[0].account_id,))
     assert RedisHistory(client, books.pasts).observe([sent[2]])[0].count_1h == 2
 
@@ -313,9 +313,51 @@ def test_an_account_that_is_observed_while_it_is_replaced_is_left(books: Books, 
     assert history.observe([sent[2]])[0].count_1h == 2
 
 
-def test_unknown_accounts_are_found_with_whether_they_have_keys(books: Books, client: redis.Redis) -> None:
-    [known], [old], [new] = some_transactions(1), some_transactions(1), some_transactions(1)
-    RedisHistory(client, books.pasts).observe([known, old])
+def test_unknown_accounts_are_found_with_what_they_lack(books: Books, client: redis.Redis) -> None:
+    [known], [old], [older], [new] = (some_transactions(1) for _ in range(4))
+    RedisHistory(client, books.pasts).observe([known, old, older])
     client.delete(account_key(old.account_id, KNOWN))
-    ids = [each.account_id for each in (known, old, new)]
-    assert find_unknown(client, ids) == {old.account_id: True, new.account_id: False}
+    as_of_layout_1(client, older.account_id)
+    assert find_unknown(client, [each.account_id for each in (known, old, older, new)]) == {
+        old.account_id: Lack.MARKER,
+        older.account_id: Lack.ADDED_PARTS,
+        new.account_id: Lack.EVERYTHING,
+    }
+
+
+def as_of_layout_1(client: redis.Redis, account_id: str) -> None:
+    """The account as a scorer of the version before left it."""
+    client.delete(account_key(account_id, "categories"), account_key(account_id, "hours"))
+    client.set(account_key(account_id, KNOWN), 1)
+
+
+@some_examples
+@given(sent=deliveries(), cut=st.integers(0, 30))
+def test_every_answer_after_the_layout_before_is_that_of_an_undisturbed_history(
+    books: Books, client: redis.Redis, sent: list[Transaction], cut: int
+) -> None:
+    sent = of_one_account(sent, f"{uuid4()}-{next(numbers)}")
+    history, undisturbed = RedisHistory(client, books.pasts), AccountHistories()
+    before, after = sent[:cut], sent[cut:]
+    assert history.observe(before) == [undisturbed.observe(each) for each in before]
+    books.record(before)
+    as_of_layout_1(client, sent[0].account_id)
+    assert history.observe(after + before) == [undisturbed.observe(each) for each in after + before]
+
+
+def test_completing_an_older_layout_keeps_what_is_not_in_the_books_yet(books: Books, client: redis.Redis) -> None:
+    sent = some_transactions(3, merchant_category="food")
+    history = RedisHistory(client, books.pasts)
+    history.observe(sent[:2])
+    books.record(sent[:1])
+    as_of_layout_1(client, sent[0].account_id)
+    [after] = history.observe(sent[2:])
+    assert (after.count_1h, after.amount_24h, after.knows_category) == (2, 5000, True)
+
+
+def test_of_an_older_layout_that_is_gone_meanwhile_nothing_is_added(books: Books, client: redis.Redis) -> None:
+    sent = some_transactions(3)
+    books.record(sent)
+    account_id = sent[0].account_id
+    assert load(client, books.pasts, {account_id: Lack.ADDED_PARTS}) == Rebuilt(left=(account_id,))
+    assert RedisHistory(client, books.pasts).observe(sent)[2].count_1h == 2

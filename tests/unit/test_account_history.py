@@ -6,7 +6,15 @@ from decimal import Decimal
 from hypothesis import given, settings
 
 from shared.domain.account_history import AccountHistories
-from shared.domain.history import WINDOWS, AmountTotals, History
+from shared.domain.history import (
+    CLOCK_SCALE,
+    MAX_AMOUNT_MINOR,
+    WINDOWS,
+    AmountTotals,
+    History,
+    counted_instant,
+    log_amount,
+)
 from shared.domain.transaction import Transaction
 from tests.builders import NOON, a_transaction
 from tests.histories import PlainHistory, deliveries
@@ -68,6 +76,28 @@ def test_merchants_beyond_the_limit_are_not_remembered() -> None:
         a_transaction(transaction_id="z", merchant_id=f"m{WINDOWS.max_merchants}", occurred_at=later)
     )
     assert (history.merchants, history.knows_merchant) == (WINDOWS.max_merchants, False)
+
+
+def test_categories_beyond_the_limit_are_not_remembered() -> None:
+    histories = AccountHistories()
+    for n in range(WINDOWS.max_categories + 1):
+        at = NOON + timedelta(seconds=n)
+        histories.observe(a_transaction(transaction_id=f"t{n}", merchant_category=f"c{n}", occurred_at=at))
+    later = a_transaction(
+        transaction_id="z", merchant_category=f"c{WINDOWS.max_categories}", occurred_at=NOON + timedelta(hours=1)
+    )
+    history = histories.observe(later)
+    assert (history.categories, history.knows_category) == (WINDOWS.max_categories, False)
+
+
+def test_sums_of_the_largest_account_are_exact_in_doubles() -> None:
+    month_of_attack = 10_000 * WINDOWS.month_days
+    assert 8192 * MAX_AMOUNT_MINOR <= 2**53
+    assert month_of_attack * log_amount(MAX_AMOUNT_MINOR) ** 2 < 2**53
+    assert month_of_attack * CLOCK_SCALE < 2**53
+    assert counted_instant(datetime.max.replace(tzinfo=UTC)) // WINDOWS.day < 2**32
+    # One transaction of ten million dollars every nine seconds for a month.
+    assert month_of_attack * 10**9 < 2**53
 
 
 def test_times_before_1970_count_as_of_1970() -> None:

@@ -1,0 +1,124 @@
+"""The parts of one account's history: amounts in a currency, times of day, and what was first seen when."""
+
+from bisect import bisect_left, insort
+
+from shared.domain.history import WINDOWS, HourTotals, log_amount
+
+Key = tuple[int, str]
+Totals = tuple[int, int, int, int]
+
+NOTHING: Totals = (0, 0, 0, 0)
+
+
+def plus(a: Totals, b: Totals) -> Totals:
+    """The sum of two totals."""
+    return a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3]
+
+
+class Amounts:
+    """One account's amounts in one currency: totals per UTC day, and of each single event the day so far."""
+
+    __slots__ = ("days", "keys", "so_far")
+
+    def __init__(self) -> None:
+        self.keys: list[Key] = []
+        self.so_far: list[Totals] = []
+        self.days: dict[int, Totals] = {}
+
+    def add(self, key: Key, amount: int) -> None:
+        """Add an event's amount in minor units; every later event of its day has it before it."""
+        log = log_amount(amount)
+        own, day = (1, amount, log, log * log), key[0] // WINDOWS.day
+        rank, end = bisect_left(self.keys, key), bisect_left(self.keys, ((day + 1) * WINDOWS.day,))
+        whole = self.days.get(day, NOTHING)
+        so_far = self.so_far[rank] if rank < end else whole
+        for later in range(rank, end):
+            self.so_far[later] = plus(self.so_far[later], own)
+        self.keys.insert(rank, key)
+        self.so_far.insert(rank, so_far)
+        self.days[day] = plus(whole, own)
+
+    def before(self, key: Key) -> tuple[int, Totals]:
+        """The amount of the 24 hours before `key`, and the totals of its UTC day up to it."""
+        today = self.so_far[bisect_left(self.keys, key)]
+        first = bisect_left(self.keys, (key[0] - WINDOWS.day + 1,))
+        begun = self.keys[first][0] // WINDOWS.day
+        yesterday = self.days[begun][1] if begun < key[0] // WINDOWS.day else 0
+        return today[1] + yesterday - self.so_far[first][1], today
+
+    def whole_days(self, day: int, oldest: int) -> tuple[Totals, Totals]:
+        """Totals of the days before `day` that week and month cover, none before `oldest`."""
+        week = month = NOTHING
+        for each in range(max(day - WINDOWS.month_days + 1, oldest), day):
+            totals = self.days.get(each)
+            if totals:
+                month = plus(month, totals)
+                if each > day - WINDOWS.week_days:
+                    week = plus(week, totals)
+        return week, month
+
+    def forget_days(self, oldest: int) -> None:
+        """Drop totals of days before `oldest`, now and then."""
+        if len(self.days) > 2 * WINDOWS.kept_days:
+            self.days = {day: totals for day, totals in self.days.items() if day >= oldest}
+
+    def forget_first(self) -> None:
+        """Drop the oldest single event; its day's totals stay."""
+        del self.keys[0], self.so_far[0]
+
+
+class Hours:
+    """One account's times of day: how many transactions, and the sums of their clock hands, per UTC day."""
+
+    __slots__ = ("days",)
+
+    def __init__(self) -> None:
+        self.days: dict[int, tuple[int, int, int]] = {}
+
+    def add(self, day: int, hand: tuple[int, int]) -> None:
+        """Add an event's clock hand."""
+        count, cosines, sines = self.days.get(day, (0, 0, 0))
+        self.days[day] = count + 1, cosines + hand[0], sines + hand[1]
+
+    def whole_days(self, day: int, oldest: int) -> HourTotals:
+        """Totals of the days before `day` that the month covers, none before `oldest`."""
+        first = max(day - WINDOWS.month_days + 1, oldest)
+        covered = [totals for each, totals in self.days.items() if first <= each < day]
+        return HourTotals(*map(sum, zip(*covered, strict=True))) if covered else HourTotals()
+
+    def forget_days(self, oldest: int) -> None:
+        """Drop totals of days before `oldest`, now and then."""
+        if len(self.days) > 2 * WINDOWS.kept_days:
+            self.days = {day: totals for day, totals in self.days.items() if day >= oldest}
+
+
+class FirstSeen:
+    """When each merchant, or category, was first seen, for at most `most` of them."""
+
+    __slots__ = ("first", "most", "ordered")
+
+    def __init__(self, most: int) -> None:
+        self.first: dict[str, int] = {}
+        self.most = most
+        self.ordered: list[int] = []
+
+    def see(self, name: str, at: int) -> None:
+        """Note that the account was there then."""
+        known = self.first.get(name)
+        if known is None:
+            if len(self.ordered) >= self.most:
+                return
+        elif known <= at:
+            return
+        else:
+            del self.ordered[bisect_left(self.ordered, known)]
+        self.first[name] = at
+        insort(self.ordered, at)
+
+    def knows(self, name: str, at: int) -> bool:
+        """Whether it was seen before `at`."""
+        return self.first.get(name, at) < at
+
+    def before(self, at: int) -> int:
+        """How many were seen before `at`."""
+        return bisect_left(self.ordered, at)

@@ -1,0 +1,90 @@
+"""Training and serving see the same: a long replay through the model and through Redis gives equal features.
+
+FRAUDSENSE_TEST_TRANSACTIONS may name a CSV of transactions to replay instead of the sample customers'.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from local.sample_customers import category_of, customer, in_currency, near, ordinary_amount
+from shared.domain.account_history import AccountHistories
+from shared.domain.features import feature_row
+from shared.domain.signals import NO_SIGNALS
+from shared.domain.transaction import Transaction
+from shared.feature_store.redis_history import RedisHistory, connect
+from shared.messages.transaction_in import parse_transaction
+from shared.testing.pasts import MemoryPasts
+from shared.transactions_csv import read_transactions
+from tests.builders import NOON
+
+COUNT, DAYS, ACCOUNTS = 20_000, 45, 200
+FILE = os.environ.get("FRAUDSENSE_TEST_TRANSACTIONS")
+
+
+def in_order(chance: Random) -> Iterator[Transaction]:
+    """Of customers with a home, usual merchants and two currencies; some pay far more often than others."""
+    customers = [customer(f"acct-{n}", Random(n)) for n in range(ACCOUNTS)]
+    for n in range(COUNT):
+        who = customers[min(int(chance.expovariate(6 / ACCOUNTS)), ACCOUNTS - 1)]
+        merchant, currency = chance.choice(who.merchants), chance.choice([who.currency, who.currency, "EUR"])
+        yield Transaction(
+            f"txn-{n}",
+            who.account_id,
+            merchant,
+            Decimal(in_currency(ordinary_amount(who, chance), currency)),
+            currency,
+            NOON + n * timedelta(days=DAYS) / COUNT,
+            merchant_category=chance.choice([category_of(merchant), None]),
+            place=chance.choice([near(who.home, chance, 0.1), None]),
+            home=who.home,
+        )
+
+
+def of_file(path: Path) -> Iterator[Transaction]:
+    now = datetime.now(UTC)
+    return (parse_transaction(row.posted, now=now).transaction for row in read_transactions(path, COUNT))
+
+
+def delivered(transactions: Sequence[Transaction], chance: Random) -> list[Transaction]:
+    """In nearly their order: some late, some again, some with a sibling at the same instant."""
+    waits = {0: 0.9, 300: 0.06, 50_000: 0.03, 3_000_000: 0.01}
+    late = chance.choices([*waits], [*waits.values()], k=len(transactions))
+    arrivals = [
+        (each.occurred_at + timedelta(seconds=s * chance.random()), each)
+        for s, each in zip(late, transactions, strict=True)
+    ]
+    again = [
+        (at + timedelta(seconds=chance.expovariate(1 / 3600)), each)
+        for at, each in chance.sample(arrivals, len(arrivals) // 20)
+    ]
+    twins = [
+        (at, replace(each, transaction_id=f"{each.transaction_id}-twin"))
+        for at, each in chance.sample(arrivals, len(arrivals) // 50)
+    ]
+    return [each for _, each in sorted(arrivals + again + twins, key=lambda pair: pair[0])]
+
+
+def test_a_long_replay_gives_equal_features_from_the_model_and_from_redis(redis_url: str) -> None:
+    chance = Random(7)
+    sent = delivered([*(of_file(Path(FILE)) if FILE else in_order(chance))], chance)
+    model = AccountHistories()
+
+    with connect(redis_url) as client:
+        client.flushdb()
+        store = RedisHistory(client, MemoryPasts())
+        for at in range(0, len(sent), 500):
+            batch = sent[at : at + 500]
+            expected = [model.observe(each) for each in batch]
+            answered = store.observe(batch)
+            assert answered == expected
+            for each, known, told in zip(batch, expected, answered, strict=True):
+                row = feature_row(each, told, NO_SIGNALS)
+                assert row == pytest.approx(feature_row(each, known, NO_SIGNALS), rel=0, abs=1e-9, nan_ok=True)
+    assert len(sent) > COUNT
