@@ -1,12 +1,14 @@
 """Observed and usual values in words that an analyst can use: "412.00 USD", "35.10 ± 12.30 USD"."""
 
 from collections.abc import Callable, Mapping
+from math import exp
 
 from shared.domain.currencies import CURRENCIES, major_units
 from shared.domain.features import last_distance_km, speed_kmh
 from shared.domain.habit import usual_amount, usual_count_a_day, usual_spend_a_day
 from shared.domain.history import History, counted_amount
-from shared.domain.signals import Signals
+from shared.domain.price_levels import in_dollars
+from shared.domain.signals import PriceLevel, Signals
 from shared.domain.transaction import Transaction
 
 Wording = Callable[[Transaction, History, Signals], str]
@@ -102,6 +104,41 @@ def usual_behaviour(transaction: Transaction, history: History, signals: Signals
     return f"{usual_money(*past)}; {usual_pace(*past)}, {usual_spend(*past)}"
 
 
+def amount_and_category(transaction: Transaction, history: History, signals: Signals) -> str:
+    """`412.00 USD in grocery_pos`."""
+    return f"{money(transaction, history, signals)} in {transaction.merchant_category or 'no category'}"
+
+
+def time_and_category(transaction: Transaction, history: History, signals: Signals) -> str:
+    """`412.00 USD at 02:15 UTC in grocery_pos`."""
+    return f"{time_of_day(transaction, history, signals)} in {transaction.merchant_category or 'no category'}"
+
+
+def usual_category_price(transaction: Transaction, _history: History, signals: Signals) -> str:
+    """What two in three pay in this category: `12.10 to 90.40 USD there`."""
+    return _price_range(signals.category_prices.get(transaction.merchant_category or ""), transaction.currency)
+
+
+def usual_merchant_price(transaction: Transaction, _history: History, signals: Signals) -> str:
+    """What two in three pay at this merchant: `12.10 to 90.40 USD there`."""
+    return _price_range(signals.merchant_prices.get(transaction.merchant_id), transaction.currency)
+
+
+def merchant_frauds(transaction: Transaction, _history: History, signals: Signals) -> str:
+    """What is known of the merchant: `31.0% fraud at mer-1 by the labels of a week`."""
+    share = signals.merchant_risk.get(transaction.merchant_id)
+    return (
+        UNKNOWN
+        if share is None
+        else f"{share.week:.1%} fraud at {transaction.merchant_id} by the labels of a week"
+    )
+
+
+def usual_frauds(_transaction: Transaction, _history: History, signals: Signals) -> str:
+    """What is known of all merchants: `0.6% everywhere`."""
+    return UNKNOWN if signals.usual is None else f"{signals.usual.week:.1%} everywhere"
+
+
 def constantly(words: str) -> Wording:
     """A wording that always says the same."""
     return lambda _transaction, _history, _signals: words
@@ -122,10 +159,25 @@ WORDINGS: Mapping[str, Wording] = {
     "refusals": refusals,
     "amount_and_merchant": amount_and_merchant,
     "time_of_day": time_of_day,
+    "amount_and_category": amount_and_category,
+    "time_and_category": time_and_category,
+    "usual_category_price": usual_category_price,
+    "usual_merchant_price": usual_merchant_price,
+    "merchant_frauds": merchant_frauds,
+    "usual_frauds": usual_frauds,
     "behaviour": behaviour,
     "usual_behaviour": usual_behaviour,
 }
 """Name -> wording, as the rules file names them."""
+
+
+def _price_range(level: PriceLevel | None, currency: str) -> str:
+    """One standard deviation of the log amount around its mean; the level's unit is roughly dollars."""
+    if level is None:
+        return UNKNOWN
+    unit = in_dollars(1, currency)
+    low, high = (exp(level.log_mean + side * level.log_spread) / unit for side in (-1, 1))
+    return f"{low:,.{CURRENCIES[currency]}f} to {high:,.{CURRENCIES[currency]}f} {currency} there"
 
 
 def _payments(count: int) -> str:

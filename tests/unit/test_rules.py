@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from math import log
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from shared.domain.features import feature_row
 from shared.domain.history import History
 from shared.domain.rules import Rule, RuleSet
-from shared.domain.signals import NO_SIGNALS
+from shared.domain.signals import FraudShare, PriceLevel, Signals
 from shared.domain.transaction import Place, Transaction
 from shared.rules_file import SHIPPED_RULES, load_rules
 from tests.builders import NOON, a_transaction
@@ -23,6 +24,11 @@ NIGHT = NOON + timedelta(hours=11)
 
 
 RULES = load_rules(SHIPPED_RULES)
+SIGNALS = Signals(
+    category_prices={"jewels": PriceLevel(100, log(200), 0.5)},
+    merchant_risk={"mer-bad": FraudShare(0.25, 0.15), "mer-fair": FraudShare(0.15, 0.25)},
+    usual=FraudShare(0.01, 0.01),
+)
 Case = tuple[Transaction, History]
 
 
@@ -31,7 +37,7 @@ def a_case(changes: dict[str, Any], history: History) -> Case:
 
 
 def fired(rules: RuleSet, case: Case) -> list[Rule]:
-    (verdicts,) = rules.hits([case[0]], [case[1]], [feature_row(*case, NO_SIGNALS)])
+    (verdicts,) = rules.hits([case[0]], [case[1]], [feature_row(*case, SIGNALS)])
     return [rule for rule, hit in zip(rules.active, verdicts, strict=True) if hit]
 
 
@@ -56,6 +62,9 @@ FIRES: list[Example] = [
     ("new_merchant_large_amount", {"amount": Decimal(100)}, REGULAR),
     ("night_large_amount", {"amount": Decimal(100), "occurred_at": NIGHT}, REGULAR),
     ("night_large_amount", {"amount": Decimal(100), "occurred_at": NIGHT + timedelta(hours=4)}, REGULAR),
+    ("night_high_price", {"amount": Decimal(500), "merchant_category": "jewels", "occurred_at": NIGHT}, History()),
+    ("far_below_price_level", {"amount": Decimal(5), "merchant_category": "jewels"}, REGULAR),
+    ("merchant_with_frauds", {"merchant_id": "mer-bad"}, REGULAR),
 ]
 DOES_NOT_FIRE: list[Example] = [
     ("amount_far_above_usual", {"amount": Decimal(100)}, History()),
@@ -81,6 +90,13 @@ DOES_NOT_FIRE: list[Example] = [
     ("new_merchant_large_amount", {"amount": Decimal(100)}, History()),
     ("night_large_amount", {"amount": Decimal(100)}, REGULAR),
     ("night_large_amount", {"amount": Decimal(10), "occurred_at": NIGHT}, REGULAR),
+    ("night_high_price", {"amount": Decimal(500), "merchant_category": "jewels"}, History()),
+    ("night_high_price", {"amount": Decimal(200), "merchant_category": "jewels", "occurred_at": NIGHT}, History()),
+    ("night_high_price", {"amount": Decimal(500), "occurred_at": NIGHT}, History()),
+    ("far_below_price_level", {"amount": Decimal(50), "merchant_category": "jewels"}, REGULAR),
+    ("far_below_price_level", {"amount": Decimal(5), "merchant_category": "unheard of"}, REGULAR),
+    ("merchant_with_frauds", {"merchant_id": "mer-fair"}, REGULAR),
+    ("merchant_with_frauds", {}, REGULAR),
 ]
 
 
@@ -116,7 +132,7 @@ def test_a_rule_explains_itself_with_the_observed_and_the_usual_value(
     case = a_case(changes, history)
     (rule,) = [rule for rule in RULES.rules if rule.code == code]
 
-    reason = rule.explain(*case, NO_SIGNALS)
+    reason = rule.explain(*case, SIGNALS)
 
     assert reason.code == code
     assert reason.text
@@ -150,12 +166,26 @@ def test_a_rule_explains_itself_with_the_observed_and_the_usual_value(
             "10,852 km at 10,852 km/h",
             "at most 900 km/h",
         ),
+        (
+            "far_below_price_level",
+            {"amount": Decimal(450), "currency": "JPY", "merchant_category": "jewels"},
+            REGULAR,
+            "450 JPY in jewels",
+            "18,196 to 49,462 JPY there",
+        ),
+        (
+            "merchant_with_frauds",
+            {"merchant_id": "mer-bad"},
+            REGULAR,
+            "25.0% fraud at mer-bad by the labels of a week",
+            "1.0% everywhere",
+        ),
     ],
 )
 def test_in_these_words(code: str, changes: dict[str, Any], history: History, observed: str, usual: str) -> None:
     case = a_case(changes, history)
 
-    reasons = {rule.code: rule.explain(*case, NO_SIGNALS) for rule in fired(RULES, case)}
+    reasons = {rule.code: rule.explain(*case, SIGNALS) for rule in fired(RULES, case)}
 
     assert (reasons[code].observed, reasons[code].usual) == (observed, usual)
 
@@ -170,7 +200,7 @@ def test_a_batch_is_answered_in_order_with_a_verdict_for_each_active_rule() -> N
     cases = [a_case({}, REGULAR), a_case({"amount": Decimal("9999.99")}, History()), a_case({}, History())]
     transactions, histories = zip(*cases, strict=True)
 
-    verdicts = RULES.hits(transactions, histories, [feature_row(*case, NO_SIGNALS) for case in cases])
+    verdicts = RULES.hits(transactions, histories, [feature_row(*case, SIGNALS) for case in cases])
 
     assert [sum(each) for each in verdicts] == [0, 1, 0]
     assert all(len(each) == len(RULES.active) for each in verdicts)
