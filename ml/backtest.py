@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ml.labels import days
+from ml.manifest import RULES
 from ml.recorded import Recorded, recorded
 from ml.replay import Labelled, Learned, Step, after, observed, replayed, rows_of
 from ml.rule_tally import Backtest, Hits, RuleHits, Tally
@@ -20,7 +21,7 @@ from shared.database.long_work import long_work
 from shared.domain.errors import RulesInvalid
 from shared.domain.history import WINDOWS
 from shared.domain.rules import RuleSet
-from shared.rules_file import SHIPPED_RULES, load_rules
+from shared.rules_file import load_rules
 from shared.settings import load_settings
 
 WARM_UP = timedelta(days=WINDOWS.kept_days)
@@ -35,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--rules", type=Path, required=True, metavar="FILE", help="the rules to try, also those off"
     )
     parser.add_argument(
-        "--against", type=Path, default=SHIPPED_RULES, metavar="FILE", help="the present rules (the shipped ones)"
+        "--against", type=Path, metavar="FILE", help="the present rules (those of FRAUDSENSE_MODEL_DIR)"
     )
     parser.add_argument("--data", type=Path, metavar="FILE", help="CSV or CSV.gz in time order; else PostgreSQL")
     parser.add_argument("--from", dest="first", type=date.fromisoformat, metavar="D", help="first day, YYYY-MM-DD")
@@ -53,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Replay, count, and tell. Raises UserError."""
     _check(args)
-    tally = Tally(_rules(args.rules), _rules(args.against))
+    tally = Tally(_rules(args.rules), _rules(args.against or load_settings().model_dir / RULES))
     with _of_file(args) if args.data else _of_books(args) as steps_of_days:
         for steps in steps_of_days:
             if _is_counted(steps[0].day, args.first, args.last):
