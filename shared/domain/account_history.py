@@ -1,7 +1,8 @@
 """The account history in plain Python: what Redis must answer, and what training replays."""
 
 from bisect import bisect_left, insort
-from dataclasses import replace
+from datetime import datetime
+from typing import NamedTuple
 
 from shared.domain.account_parts import NOTHING, Amounts, FirstSeen, Hours, Key, Totals, plus
 from shared.domain.history import (
@@ -70,7 +71,7 @@ class AccountHistory:
         """As AccountHistories."""
         if self.count(transaction):
             return self._answer(transaction)
-        return self._long_past(transaction, NOTHING)
+        return self._history(transaction, _NONE_RECENT, NOTHING)
 
     def count(self, transaction: Transaction) -> bool:
         """Count it unless it was; whether it stands at its place now."""
@@ -134,8 +135,7 @@ class AccountHistory:
         rank = bisect_left(events, key)
         last = events[rank - 1] if rank else None
         amount, today = self._amounts(transaction).before(key)
-        return replace(
-            self._long_past(transaction, today),
+        recent = _Recent(
             count_5min=rank - bisect_left(events, (at - WINDOWS.five_minutes + 1,)),
             count_1h=rank - bisect_left(events, (at - WINDOWS.hour + 1,)),
             count_24h=rank - bisect_left(events, (at - WINDOWS.day + 1,)),
@@ -143,18 +143,38 @@ class AccountHistory:
             last_at=instant(last[0]) if last else None,
             last_place=self.counted[last[1]][2] if last else None,
         )
+        return self._history(transaction, recent, today)
 
-    def _long_past(self, transaction: Transaction, today: Totals) -> History:
-        """What does not ask for single events."""
+    def _history(self, transaction: Transaction, recent: "_Recent", today: Totals) -> History:
         at, category, oldest = counted_at(transaction), transaction.merchant_category, self._oldest_day()
         day = at // WINDOWS.day
         week, month = self._amounts(transaction).whole_days(day, oldest)
         return History(
+            count_5min=recent.count_5min,
+            count_1h=recent.count_1h,
+            count_24h=recent.count_24h,
+            amount_24h=recent.amount_24h,
             week=AmountTotals(*plus(week, today)),
             month=AmountTotals(*plus(month, today)),
+            last_at=recent.last_at,
+            last_place=recent.last_place,
             knows_merchant=self.merchants.knows(transaction.merchant_id, at),
             merchants=self.merchants.before(at),
             knows_category=category is not None and self.categories.knows(category, at),
             categories=self.categories.before(at),
             hours=self.hours.whole_days(day, oldest),
         )
+
+
+class _Recent(NamedTuple):
+    """The part of a History that single events tell."""
+
+    count_5min: int = 0
+    count_1h: int = 0
+    count_24h: int = 0
+    amount_24h: int = 0
+    last_at: datetime | None = None
+    last_place: Place | None = None
+
+
+_NONE_RECENT = _Recent()

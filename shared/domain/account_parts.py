@@ -82,9 +82,11 @@ class Hours:
 
     def whole_days(self, day: int, oldest: int) -> HourTotals:
         """Totals of the days before `day` that the month covers, none before `oldest`."""
-        first = max(day - WINDOWS.month_days + 1, oldest)
-        covered = [totals for each, totals in self.days.items() if first <= each < day]
-        return HourTotals(*map(sum, zip(*covered, strict=True))) if covered else HourTotals()
+        first, count, cosines, sines = max(day - WINDOWS.month_days + 1, oldest), 0, 0, 0
+        for each in range(first, day):
+            if totals := self.days.get(each):
+                count, cosines, sines = count + totals[0], cosines + totals[1], sines + totals[2]
+        return HourTotals(count, cosines, sines)
 
     def forget_days(self, oldest: int) -> None:
         """Drop totals of days before `oldest`, now and then."""
