@@ -28,10 +28,10 @@ from shared.domain.history import WINDOWS, AccountPast
 from shared.domain.transaction import Place, Transaction
 
 MOST = 50_000
-"""An account is rebuilt from its newest so many transactions, so that none can hold up all others."""
+"""An account is rebuilt from its newest so many transactions: as many as Redis takes in one script in time."""
 
 FETCHED = 2_000
-"""Rows in one answer."""
+"""Rows of one statement: far below the server's limit for one, however many accounts are read."""
 
 # Accounts as they were given, of each the merchants and categories first. Batches in the order of their writing, a
 # batch in the order of its events: as near as the books come to the order in which they were observed. What claims

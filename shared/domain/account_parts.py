@@ -15,28 +15,56 @@ def plus(a: Totals, b: Totals) -> Totals:
     return a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3]
 
 
+def minus(a: Totals, b: Totals) -> Totals:
+    """What is left of the first without the second."""
+    return a[0] - b[0], a[1] - b[1], a[2] - b[2], a[3] - b[3]
+
+
 class Amounts:
     """One account's amounts in one currency: totals per UTC day, and of each single event the day so far."""
 
-    __slots__ = ("days", "keys", "so_far")
+    __slots__ = ("_so_far", "days", "keys", "owns")
 
     def __init__(self) -> None:
         self.keys: list[Key] = []
-        self.so_far: list[Totals] = []
+        self.owns: list[Totals] = []
         self.days: dict[int, Totals] = {}
+        self._so_far: list[Totals] | None = []
 
     def add(self, key: Key, amount: int) -> None:
         """Add an event's amount in minor units; every later event of its day has it before it."""
         log = log_amount(amount)
         own, day = (1, amount, log, log * log), key[0] // WINDOWS.day
-        rank, end = bisect_left(self.keys, key), bisect_left(self.keys, ((day + 1) * WINDOWS.day,))
         whole = self.days.get(day, NOTHING)
-        so_far = self.so_far[rank] if rank < end else whole
-        for later in range(rank, end):
-            self.so_far[later] = plus(self.so_far[later], own)
+        rank = bisect_left(self.keys, key)
+        if rank < len(self.keys):
+            self._so_far = None
+        elif self._so_far is not None:
+            self._so_far.append(whole)
         self.keys.insert(rank, key)
-        self.so_far.insert(rank, so_far)
+        self.owns.insert(rank, own)
         self.days[day] = plus(whole, own)
+
+    @property
+    def so_far(self) -> list[Totals]:
+        """Of each key the totals of its day before it.
+
+        Made anew only when asked for after an event came out of order, so that many of them stay cheap to load.
+        """
+        if self._so_far is None:
+            self._so_far = self._totals_before_each()
+        return self._so_far
+
+    def _totals_before_each(self) -> list[Totals]:
+        """Backwards from each day's end, since events that are no longer kept count too."""
+        before: list[Totals] = []
+        left = dict(self.days)
+        for (at, _), own in zip(reversed(self.keys), reversed(self.owns), strict=True):
+            day = at // WINDOWS.day
+            left[day] = minus(left.get(day, NOTHING), own)
+            before.append(left[day])
+        before.reverse()
+        return before
 
     def before(self, key: Key) -> tuple[int, Totals]:
         """The amount of the 24 hours before `key`, and the totals of its UTC day up to it."""
@@ -64,7 +92,9 @@ class Amounts:
 
     def forget_first(self) -> None:
         """Drop the oldest single event; its day's totals stay."""
-        del self.keys[0], self.so_far[0]
+        del self.keys[0], self.owns[0]
+        if self._so_far is not None:
+            del self._so_far[0]
 
 
 class Hours:

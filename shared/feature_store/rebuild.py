@@ -21,10 +21,10 @@ from shared.ports import AccountPasts
 from shared.telemetry import metrics
 
 PAGE = 10
-"""Accounts that are looked at together."""
+"""Accounts whose events are compared, or whose histories are written, together."""
 
 PORTION = 5_000
-"""Single events that are written together, or one account's where it has more."""
+"""Single events from which on histories are written, so that few wait in memory."""
 
 Call = Callable[[str, AccountHistory], Words]
 """The call of write.lua for an account."""

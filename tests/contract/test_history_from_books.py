@@ -6,8 +6,10 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
-from itertools import count
+from itertools import count, islice
+from math import inf
 from threading import Barrier
+from time import monotonic
 from uuid import uuid4
 
 import pytest
@@ -24,7 +26,7 @@ from shared.domain.history import WINDOWS, AccountPast
 from shared.domain.transaction import Place, Transaction
 from shared.feature_store.rebuild import Lack, Rebuilt, find_unknown, load
 from shared.feature_store.rebuild import replace as replace_histories
-from shared.feature_store.redis_history import RedisHistory, connect
+from shared.feature_store.redis_history import LONGEST_LOAD, RedisHistory, connect
 from shared.feature_store.scripts import KEPT_UNTOUCHED
 from shared.ports import AccountPasts, DecisionRecorder
 from shared.redis_keys import KNOWN, account_key
@@ -311,6 +313,50 @@ def test_an_account_that_is_observed_while_it_is_replaced_is_left(books: Books, 
 
     assert replace_histories(client, InterruptedPasts(), [account_id]) == Rebuilt(left=(account_id,))
     assert history.observe([sent[2]])[0].count_1h == 2
+
+
+def test_what_was_read_before_the_deadline_is_kept_and_the_next_attempt_reads_the_rest(
+    books: Books, client: redis.Redis
+) -> None:
+    sent = [each for _ in range(5) for each in some_transactions(2)]
+    books.record(sent)
+    accounts = list(dict.fromkeys(each.account_id for each in sent))
+
+    class InterruptedPasts(MemoryPasts):
+        def load(self, account_ids, *, until):
+            yield from islice(books.pasts.load(account_ids, until=until), 3)
+            raise DatabaseUnavailable("The deadline has passed.")
+
+    with pytest.raises(DatabaseUnavailable):
+        load(client, InterruptedPasts(), find_unknown(client, accounts))
+    left = find_unknown(client, accounts)
+    assert list(left) == accounts[3:]
+    assert load(client, books.pasts, left) == Rebuilt(2, 4)
+
+
+def test_nothing_is_read_past_the_deadline(books: Books) -> None:
+    with pytest.raises(DatabaseUnavailable):
+        read_up(books.pasts, ["a"], until=monotonic() - 1)
+
+
+def test_an_observation_reads_for_a_bounded_time(client: redis.Redis) -> None:
+    left: list[float] = []
+
+    class AskedPasts(MemoryPasts):
+        def load(self, account_ids, *, until):
+            left.append(until - monotonic())
+            yield from super().load(account_ids, until=until)
+
+    RedisHistory(client, AskedPasts()).observe(some_transactions(1))
+    assert 0 < left[0] <= LONGEST_LOAD.total_seconds()
+
+
+def test_a_reader_that_stops_before_the_end_leaves_the_books_readable(books: Books) -> None:
+    [sent] = some_transactions(1)
+    books.record([sent])
+    with closing(books.pasts.load([sent.account_id, "b"], until=inf)) as told:
+        next(told)
+    assert len(read_up(books.pasts, ["b", sent.account_id], until=inf)) == 2
 
 
 def test_unknown_accounts_are_found_with_what_they_lack(books: Books, client: redis.Redis) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from math import inf
 from pathlib import Path
 from uuid import uuid4
 
+import psycopg
 import pytest
 import redis
 
@@ -113,6 +115,47 @@ def test_no_more_is_read_than_a_history_still_tells_of(scoring: Scoring, databas
         read = [(len([*past.transactions]), past.first_seen) for _, past in pasts.load([account], until=inf)]
     first_seen = {each.merchant_id: each.occurred_at for each in sent}
     assert read == [(WINDOWS.kept_days + 1, first_seen)]
+
+
+def test_busy_accounts_beside_many_others_are_loaded_in_little_memory(scoring: Scoring, database_url: str) -> None:
+    busy, quiet = [f"b-{uuid4()}" for _ in range(3)], [f"q-{uuid4()}" for _ in range(300)]
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        for account_id in busy:
+            fill_in(connection, account_id, 20_000)
+        fill_in(connection, quiet[0], 1)
+
+    tracemalloc.start()
+    with closing(PostgresPasts(database_url)) as pasts:
+        told = pasts.load([*quiet, *busy], until=inf)
+        read = {name: sum(1 for _ in past.transactions) for name, past in told}
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert read == {**dict.fromkeys(quiet, 0), quiet[0]: 1, **dict.fromkeys(busy, 20_000)}
+    assert peak < 10_000_000
+
+
+def test_a_busy_account_is_written_whole_in_one_observation(scoring: Scoring, database_url: str) -> None:
+    account_id = f"b-{uuid4()}"
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        fill_in(connection, account_id, 30_000)
+    next_one = a_transaction(transaction_id=f"t-{uuid4()}", account_id=account_id, occurred_at=NOON)
+    [history] = scoring.history.observe([next_one])
+    assert (history.count_24h, history.month.count) == (9_999, 30_000)
+
+
+def fill_in(connection: psycopg.Connection, account_id: str, number: int) -> None:
+    """So many transactions of an account up to NOON, the newest first, 10,000 a day."""
+    connection.execute(
+        """
+        INSERT INTO transactions (transaction_id, "timestamp", account_id, merchant_id, amount, currency,
+            raw_payload, received_at)
+        SELECT %(account)s || '-' || n, %(noon)s - n * interval '8.64 s', %(account)s, 'm' || n %% 50, n, 'USD',
+            '{}', now()
+        FROM generate_series(1, %(number)s) AS n
+        """,
+        {"account": account_id, "noon": NOON, "number": number},
+    )
 
 
 @dataclass

@@ -7,7 +7,7 @@ from functions.score.circling import ROUND
 from shared.broker.rabbitmq import CONFIRM_TIMEOUT
 from shared.database.connection import CONNECTION_SETTINGS, LONGEST_USE
 from shared.database.recorder import ANNOUNCING
-from shared.feature_store.redis_history import connect
+from shared.feature_store.redis_history import LONGEST_LOAD, connect
 from shared.settings import Settings
 
 HOST = json.loads((Path(__file__).parents[2] / "host.json").read_text())
@@ -30,12 +30,18 @@ def longest_answer_of_postgres() -> float:
     return float(CONNECTION_SETTINGS["connect_timeout"] + LONGEST_USE.total_seconds())
 
 
+def longest_observation() -> float:
+    """Seconds: asking, reading accounts from the books, writing the last of them, asking again."""
+    connecting = CONNECTION_SETTINGS["connect_timeout"]
+    return 3 * longest_answer_of_redis() + connecting + LONGEST_LOAD.total_seconds()
+
+
 def longest_invocation() -> float:
-    """Seconds: the budget, one last attempt, then announcing if it succeeded, else putting back."""
-    last_attempt = max(longest_answer_of_redis(), longest_answer_of_postgres())
+    """Seconds: the budget, a last observation, a last recording, announcing if it succeeded, else putting back."""
+    last_attempts = longest_observation() + longest_answer_of_postgres()
     announcing = 2 * ANNOUNCING.total_seconds() + longest_answer_of_redis()
     putting_back = 2 * CONFIRM_TIMEOUT.total_seconds()  # publish, close
-    return Settings().retry_budget_seconds + last_attempt + max(announcing, putting_back)
+    return Settings().retry_budget_seconds + last_attempts + max(announcing, putting_back)
 
 
 def test_prefetched_messages_are_settled_within_the_brokers_ack_timeout_even_if_each_waits_its_budget() -> None:
