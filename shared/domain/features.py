@@ -198,7 +198,8 @@ FEATURES: dict[str, Feature] = {
 FOREST_FEATURES: tuple[str, ...] = (
     "amount", "amount_24h", "amount_zscore", "category_amount_zscore", "merchant_amount_zscore",
     "amount_24h_ratio", "mean_amount_24h_ratio", "amount_7d_ratio", "num_tx_24h_ratio", "num_tx_last_1h",
-    "num_tx_last_5min", "new_merchant", "geo_distance", "log_speed", "hour_of_day", "recent_refusals",
+    "num_tx_last_5min", "new_merchant", "new_category", "geo_distance", "log_speed", "hour_of_day", "hour_habit",
+    "recent_refusals",
 )  # fmt: skip
 """The features that the forest is grown on: what more columns say is drowned by the noise that they add."""
 
