@@ -103,7 +103,7 @@ def usual_hour(_transaction: Transaction, history: History, _signals: Signals) -
     hours = history.hours
     if hours.count < FEWEST_HOURS:
         return UNKNOWN
-    return f"around {atan2(hours.sines, hours.cosines) / (2 * pi) * 24 % 24:.0f} h UTC"
+    return f"around {round(atan2(hours.sines, hours.cosines) / (2 * pi) * 24) % 24} h UTC"
 
 
 def usual_share_of_fraud(_transaction: Transaction, _history: History, signals: Signals) -> str:

@@ -53,7 +53,7 @@ def count_in(window: str) -> Wording:
     attribute = {"5 min": "count_5min", "1 h": "count_1h", "24 h": "count_24h"}[window]
 
     def wording(_transaction: Transaction, history: History, _signals: Signals) -> str:
-        return f"payment no. {getattr(history, attribute) + 1} in {window}"
+        return f"{_ordinal(getattr(history, attribute) + 1)} payment in {window}"
 
     return wording
 
@@ -178,6 +178,11 @@ def _price_range(level: PriceLevel | None, currency: str) -> str:
     unit = in_dollars(1, currency)
     low, high = (exp(level.log_mean + side * level.log_spread) / unit for side in (-1, 1))
     return f"{low:,.{CURRENCIES[currency]}f} to {high:,.{CURRENCIES[currency]}f} {currency} there"
+
+
+def _ordinal(number: int) -> str:
+    teen = number % 100 in (11, 12, 13)
+    return f"{number}{'th' if teen else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
 
 
 def _payments(count: int) -> str:

@@ -10,6 +10,7 @@ from shared.domain.feature_reasons import CODES, FEATURE_REASONS, IN_ORDER
 from shared.domain.features import FEATURES
 from shared.domain.history import History, HourTotals
 from shared.domain.signals import NO_SIGNALS, FraudShare, PriceLevel, Signals
+from shared.domain.wording import count_in
 from tests.builders import NOON, a_transaction
 from tests.habits import REGULAR
 
@@ -40,7 +41,7 @@ def test_every_feature_has_words() -> None:
         ("amount_zscore", "412.00 USD", "10.00 ± 0.00 USD"),
         ("category_amount_zscore", "412.00 USD", "about 54.60 USD in groceries"),
         ("merchant_amount_zscore", "412.00 USD", "about 20.09 USD at mer-1"),
-        ("num_tx_last_5min", "payment no. 3 in 5 min", "0.0069 in 5 min"),
+        ("num_tx_last_5min", "3rd payment in 5 min", "0.0069 in 5 min"),
         ("log_seconds_since_last", "42 s after the last payment", "2.0 payments a day"),
         ("new_merchant", "mer-1", "4 merchants so far"),
         ("new_category", "groceries", "3 categories so far"),
@@ -74,3 +75,15 @@ def test_a_price_level_is_told_in_the_payments_currency() -> None:
     yen = replace(TRANSACTION, currency="JPY", amount=Decimal(5000))
 
     assert FEATURE_REASONS["category_amount_zscore"].usual(yen, HISTORY, SIGNALS) == "about 8,190 JPY in groceries"
+
+
+@pytest.mark.parametrize(
+    ("before", "words"),
+    [(0, "1st"), (1, "2nd"), (2, "3rd"), (3, "4th"), (10, "11th"), (12, "13th"), (110, "111th"), (120, "121st")],
+)
+def test_counts_are_told_as_ordinals(before: int, words: str) -> None:
+    assert count_in("24 h")(TRANSACTION, History(count_24h=before), NO_SIGNALS) == f"{words} payment in 24 h"
+
+
+def test_hours_shortly_before_midnight_are_around_midnight() -> None:
+    assert told("hour_habit", history=History(hours=HourTotals(9, 9_000, -10)))[1] == "around 0 h UTC"

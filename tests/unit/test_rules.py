@@ -156,7 +156,7 @@ def test_a_rule_explains_itself_with_the_observed_and_the_usual_value(
             "card_testing",
             {"amount": Decimal(1)},
             replace(REGULAR, count_5min=4),
-            "payment no. 5 in 5 min",
+            "5th payment in 5 min",
             "2.0 payments a day",
         ),
         (

@@ -139,8 +139,8 @@ def test_a_learned_combiner_gives_its_three_strongest_features_and_tells_a_value
 
     assert [(reason.code, reason.observed, reason.usual) for reason in decision.reasons] == [
         ("unusual_amount_zscore", "25.00 USD", "10.00 ± 0.00 USD"),
-        ("unusual_num_tx_last_5min", "payment no. 1 in 5 min", "0.0069 in 5 min"),
-        ("unusual_num_tx_last_1h", "payment no. 1 in 1 h", "0.083 in 1 h"),
+        ("unusual_num_tx_last_5min", "1st payment in 5 min", "0.0069 in 5 min"),
+        ("unusual_num_tx_last_1h", "1st payment in 1 h", "0.083 in 1 h"),
     ]
 
 
