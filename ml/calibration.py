@@ -32,7 +32,7 @@ def knots(anomalies: NDArray[np.float64]) -> Knots:
 def band(risk: NDArray[np.float64], rate: float) -> Band:
     """The threshold that at most `rate` of these risks reach: where many are equal at it, none of them does.
 
-    With fewer than `1 / rate` risks, or where all are equal, nothing reaches it.
+    With fewer than `1 / rate` risks, or where all are equal and below 1, nothing reaches it.
     """
     ordered = np.sort(risk)
     allowed = int(len(ordered) * rate)

@@ -148,4 +148,6 @@ def _boosted(examples: _Examples, seeds: Sequence[int]) -> BoostedTrees:
         "l2_regularization": 1.0, "max_features": 0.5, "early_stopping": False,
     }  # fmt: skip
     models = [HistGradientBoostingClassifier(**parameters, random_state=seed) for seed in seeds]
-    return exported_boosting([model.fit(examples.rows, examples.labels) for model in models])
+    # scikit-learn cannot bin a column that is wholly absent; of one value, no tree asks it.
+    rows = np.where(np.isnan(examples.rows).all(axis=0), 0.0, examples.rows)
+    return exported_boosting([model.fit(rows, examples.labels) for model in models])

@@ -1,0 +1,165 @@
+"""Combiners that labels teach: when they are taken, and what they make of a transaction."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ml.combiner import FEWEST_OF_A_CLASS, Fitted, choose, fit_combiner
+from ml.learned import LearnedCombiner, design
+from ml.logistic import LogisticRegression
+from shared.domain.risk import Calibration, Findings, NoisyOr
+
+CALIBRATION = Calibration((0.0, 0.5, 1.0), (1.0, 0.1, 1e-6))
+UNLABELLED = NoisyOr(CALIBRATION, (0.3, 0.9))
+NAN = float("nan")
+
+
+def examples(count: int = 4000, frauds: int = 200) -> tuple[Findings, NDArray[np.float64], NDArray[np.datetime64]]:
+    """Frauds have a high first feature; the second is noise, the third always absent; rule 0 says something.
+
+    Rule 1 never fires.
+    """
+    chance = np.random.default_rng(7)
+    labels = np.zeros(count)
+    labels[np.linspace(0, count - 1, frauds).astype(int)] = 1
+    rows = np.column_stack(
+        [chance.normal(size=count) + 2 * labels, chance.normal(size=count), np.full(count, NAN)]
+    )
+    rows[chance.random(count) < 0.1, 1] = NAN
+    hits = np.column_stack([chance.random(count) < 0.1 + 0.5 * labels, np.zeros(count)]).astype(bool)
+    anomalies = (0.4 + 0.1 * labels + 0.05 * chance.normal(size=count)).clip(0, 1)
+    days = np.datetime64("2026-01-01") + np.arange(count) * 40 // count
+    return Findings(rows, anomalies, hits), labels, days
+
+
+def fitted(labels: NDArray[np.float64] | None = None, **given: int) -> Fitted:
+    findings, own, days = examples(**given)
+    return fit_combiner(findings, own if labels is None else labels, days, unlabelled=UNLABELLED, seed=7)
+
+
+def learned(fit: Fitted) -> LearnedCombiner:
+    assert isinstance(fit.combiner, LearnedCombiner)
+    return fit.combiner
+
+
+@pytest.fixture(scope="module")
+def combiner() -> LearnedCombiner:
+    return learned(fitted())
+
+
+def one(first: float, anomaly: float = 0.4, hits: tuple[bool, bool] = (False, False)) -> Findings:
+    return Findings([(first, 0.0, NAN)], [anomaly], [hits])
+
+
+@pytest.mark.parametrize(
+    ("logistic", "boosted", "winner"),
+    [(0.5, [0.6, 0.7], "boosted"), (0.5, [0.4, 0.9], "logistic"), (0.5, [0.5, 0.5], "logistic")],
+)
+def test_the_challenger_wins_where_its_worst_seed_does(logistic: float, boosted: list[float], winner: str) -> None:
+    assert choose(logistic, boosted) == winner
+
+
+@pytest.mark.parametrize("frauds", [0, FEWEST_OF_A_CLASS - 1, 4000])
+def test_too_few_labels_of_a_class_leave_the_unlabelled_combination(frauds: int) -> None:
+    assert fitted(frauds=frauds) == Fitted(UNLABELLED, "unlabelled", {})
+
+
+def test_enough_labels_are_learned_from() -> None:
+    fit = fitted(frauds=FEWEST_OF_A_CLASS)
+
+    assert fit.mode in {"logistic", "boosted"}
+    assert set(fit.validation) == {"logistic", "boosted"}
+
+
+def test_without_frauds_among_the_last_days_the_champion_stays() -> None:
+    findings, labels, days = examples()
+    labels[3000:] = 0
+
+    fit = fit_combiner(findings, labels, days, unlabelled=UNLABELLED, seed=7)
+
+    assert (fit.mode, fit.validation) == ("logistic", {})
+
+
+def test_a_linear_world_keeps_the_champion_and_a_crooked_one_takes_the_challenger() -> None:
+    findings, labels, days = examples()
+    rows = np.asarray(findings.rows)
+    crooked = replace(findings, rows=np.column_stack([np.cos(4 * rows[:, 0]), rows[:, 1], np.abs(rows[:, 0] - 2)]))
+
+    assert fitted().mode == "logistic"
+    assert fit_combiner(crooked, labels, days, unlabelled=UNLABELLED, seed=7).mode == "boosted"
+
+
+def test_unknown_labels_are_left_out() -> None:
+    findings, labels, days = examples()
+    labels[::2] = NAN
+    half = Findings(
+        np.asarray(findings.rows)[1::2], np.asarray(findings.anomalies)[1::2], np.asarray(findings.hits)[1::2]
+    )
+
+    left_out = fit_combiner(findings, labels, days, unlabelled=UNLABELLED, seed=7)
+    never_there = fit_combiner(half, labels[1::2], days[1::2], unlabelled=UNLABELLED, seed=7)
+
+    assert left_out.combiner.risks(findings) == never_there.combiner.risks(findings)
+
+
+def test_risks_are_about_the_share_of_fraud() -> None:
+    findings, labels, _ = examples()
+
+    risks = np.array(fitted().combiner.risks(findings))
+
+    assert risks.min() > 0
+    assert risks.max() < 1
+    assert risks.mean() == pytest.approx(labels.mean(), rel=0.2)
+
+
+def test_a_rule_that_no_label_tells_of_keeps_its_declared_weight(combiner: LearnedCombiner) -> None:
+    [without] = combiner.risks(one(0.0))
+    [fired] = combiner.risks(one(0.0, hits=(False, True)))
+
+    assert combiner.declared.tolist() == [0, 0.9]
+    assert fired == pytest.approx(1 - (1 - without) * 0.1)
+
+
+def test_what_labels_know_counts_by_its_coefficient(combiner: LearnedCombiner) -> None:
+    [ordinary], [strange], [anomalous], [hit] = (
+        combiner.risks(each) for each in (one(0), one(3), one(0, anomaly=0.6), one(0, hits=(True, False)))
+    )
+
+    assert ordinary < min(strange, anomalous, hit)
+
+
+def test_contributions_and_the_baseline_add_up_to_the_log_odds(combiner: LearnedCombiner) -> None:
+    findings = one(2.0, anomaly=0.5, hits=(True, False))
+    [parts] = combiner.contributions(findings)
+    [risk] = combiner.risks(findings)
+    baseline = combiner.slope * combiner.model.baseline + combiner.intercept
+
+    total = baseline + parts.forest + sum(parts.rules) + sum(parts.features)
+
+    assert total == pytest.approx(np.log(risk / (1 - risk)))
+    assert parts.features[0] > 0 < parts.rules[0]
+
+
+def test_design_is_features_then_rarity_then_hits() -> None:
+    [row] = design(one(2.0, anomaly=0.5, hits=(True, False)), CALIBRATION).tolist()
+
+    assert row[:2] == [2.0, 0.0]
+    assert np.isnan(row[2])
+    assert row[3:] == [pytest.approx(np.log(10)), 1.0, 0.0]
+
+
+def test_logistic_columns_that_do_not_fit_together_are_refused() -> None:
+    two = np.ones(2)
+
+    with pytest.raises(ValueError, match="do not fit together"):
+        LogisticRegression(0.0, two, two, two, two, np.ones(3))
+    with pytest.raises(ValueError, match="do not fit together"):
+        LogisticRegression(0.0, two, np.zeros(2), two, two, two)
+
+
+@pytest.mark.parametrize("slope", [0.0, -1.0, NAN])
+def test_a_slope_that_would_turn_the_ranks_is_refused(combiner: LearnedCombiner, slope: float) -> None:
+    with pytest.raises(ValueError, match="slope"):
+        replace(combiner, slope=slope)
