@@ -16,7 +16,7 @@ from shared.domain.errors import FraudSenseError
 
 
 class Step(StrEnum):
-    """The steps of a batch; a fault strikes just before its step. Only batches with alerts have the last two."""
+    """The steps of a batch; a fault strikes just before its step. The last two need an alert to announce."""
 
     DECODE = "decode"
     OBSERVE = "observe"

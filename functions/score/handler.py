@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from functions.score.decode import Received, decode, rejected_message
-from functions.score.fault import Reach, Step, no_fault
+from functions.score.fault import InjectedFault, Reach, Step, no_fault
 from functions.score.isolation import Parted, isolate
 from functions.score.patience import Patience
 from shared.domain.alert import Alert
@@ -87,9 +87,7 @@ def score(
     failures += [(scored.item, error) for scored, error in books.failed]
     shares, recorded_at = poison(received, failures), now()
     alarming = _alarming(books.scored)
-    if alarming:
-        reach(Step.ANNOUNCE)
-    announced, unannounced = announce(alarming, recorder, announcer)
+    announced, unannounced = announce(alarming, recorder, announcer, reach)
     if announced:
         reach(Step.MARK)
     unannounced = mark(announced, recorder, now()) or unannounced
@@ -144,14 +142,18 @@ def record(
 
 
 def announce(
-    alarming: Sequence[str], recorder: DecisionRecorder, announcer: AlertAnnouncer
+    alarming: Sequence[str], recorder: DecisionRecorder, announcer: AlertAnnouncer, reach: Reach
 ) -> tuple[Sequence[Alert], Exception | None]:
     """Publish the alerts of these ids that nobody announced yet; those published, and why others were not."""
     if not alarming:
         return (), None
     try:
         alerts = recorder.unannounced(alarming)
+        if alerts:
+            reach(Step.ANNOUNCE)
         announcer.announce(alerts)
+    except InjectedFault:
+        raise
     except Exception as error:  # noqa: BLE001 - the batch is recorded; the caller counts this and the sweeper announces
         return (), error
     return alerts, None

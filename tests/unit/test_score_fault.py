@@ -1,12 +1,14 @@
 """The setting of faults on purpose, and what score is like with a guarantee taken away."""
 
+from datetime import timedelta
+
 import pytest
 
 from functions.score.fault import Faults, FaultSettingInvalid, Guarantee, InjectedFault, Step, faults
 from functions.score.sabotage import ForgetfulHistory, HastyOutbox
 from shared.testing.history import MemoryHistory
 from shared.testing.recorder import MemoryRecorder
-from tests.builders import a_scored_transaction, a_transaction, an_alarm
+from tests.builders import NOON, a_scored_transaction, a_transaction, an_alarm
 
 
 def test_without_a_setting_nothing_strikes_and_every_guarantee_holds() -> None:
@@ -30,10 +32,10 @@ def test_a_list_that_makes_no_sense_is_refused(setting: str) -> None:
 
 def test_without_the_historys_guarantee_a_repetition_counts_again() -> None:
     history = ForgetfulHistory(MemoryHistory())
-    transaction = a_transaction()
-    history.observe([transaction])
-    [past] = history.observe([transaction])
-    assert past.count_24h + past.week.count > 0
+    for _ in range(2):
+        history.observe([a_transaction()])
+    [past] = history.observe([a_transaction(occurred_at=NOON + timedelta(hours=1))])
+    assert past.count_24h == 2
 
 
 def test_without_the_outboxs_guarantee_an_alert_counts_as_announced_before_it_is() -> None:

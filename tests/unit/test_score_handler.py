@@ -228,6 +228,17 @@ def test_after_a_fault_before_any_step_a_redelivery_completes_the_batch(step: St
     assert bench.recorder.unannounced(["t0", "t1", "t2"]) == []
 
 
+@pytest.mark.parametrize("step", [Step.ANNOUNCE, Step.MARK])
+def test_a_redelivery_without_an_alert_to_announce_does_not_reach_the_last_steps(step: Step) -> None:
+    bench = Bench()
+    first, second = (an_envelope(a_posted_transaction(transaction_id=name, amount=5000)) for name in "ab")
+    bench.score(first)
+    bench.reach = fault(f"{step}:raise")
+    bench.score(first)
+    with pytest.raises(InjectedFault):
+        bench.score(second)
+
+
 def test_received_at_in_the_future_counts_as_now() -> None:
     bench = Bench()
     late = (NOW + timedelta(hours=1)).isoformat()
