@@ -12,6 +12,11 @@ COMMANDS = {
     "simulate": ("ml.simulate", "write labelled card payments of simulated customers to a CSV"),
     "import-labels": ("ml.import_labels", "read chargebacks and other verdicts from a CSV into PostgreSQL"),
     "snapshot": ("ml.snapshot", "price levels and fraud shares of a day, for the scorers to pick up"),
+    "register": ("ml.register", "put a model folder into the registry, as it is or with other rules"),
+    "promote": ("ml.promote", "put a registered model into service: champion, canary or shadow"),
+    "rollback": ("ml.rollback", "give the decisions back to the champion before"),
+    "withdraw": ("ml.withdraw", "end the trial of a canary or a shadow"),
+    "list": ("ml.list_models", "the registered models, and what each does now"),
 }
 
 if __name__ == "__main__":

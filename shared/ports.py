@@ -3,6 +3,7 @@
 from collections.abc import Generator, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Protocol
 
 from shared.domain.alert import Alert
@@ -85,10 +86,28 @@ class AccountPasts(Protocol):
 
 
 class Scorer(Protocol):
-    """The model: forest, rules and risk. Pure computation, never fails for a valid transaction."""
+    """The models that serve: forest, rules and risk. Pure computation, never fails for a valid transaction."""
 
     def decide(self, transactions: Sequence[Transaction], histories: Sequence[History]) -> list[Decision]:
         """One decision per transaction, in order."""
+
+    def shadows(
+        self, transactions: Sequence[Transaction], histories: Sequence[History]
+    ) -> list[tuple[Decision, ...]]:
+        """What each model on trial would decide of each transaction, in order; never fails, but leaves it out."""
+
+
+class ModelRegistry(Protocol):
+    """Model folders by version. Each method raises RegistryUnavailable."""
+
+    def put(self, folder: Path, model_version: str) -> None:
+        """Keep the files of a model folder; the same version again mends what is damaged there."""
+
+    def fetch(self, model_version: str) -> Path:
+        """A local folder with the model; raises RegistryUnavailable where it is not registered as well."""
+
+    def versions(self) -> list[str]:
+        """What is registered, sorted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,7 @@ class Settings(BaseSettings):
     alerts_port: int = Field(8080, description="Local port of alerts and the dashboard")
     data_dir: Path = Field(Path(".local"), description="Data folder of the local build")
     model_dir: Path = Field(SHIPPED_MODEL, description="Model folder: manifest.json, forest.npz")
+    model_registry: str = Field("", description="Folder of registered models; else models in the data folder")
 
     rate_limit_per_minute: int = Field(60, ge=0, description="Transactions an account may post a minute; 0 = off")
     receipt_hours: int = Field(24, gt=0, description="How long a receipt answers 409 for other content")
@@ -65,7 +66,7 @@ class Settings(BaseSettings):
     queue_full_at: int = Field(
         0, ge=0, description="Envelopes in the queue beyond which ingest answers 503 early; 0 = off"
     )
-    retry_budget_seconds: float = Field(150, ge=0, description="How long score waits for Redis or PostgreSQL")
+    retry_budget_seconds: float = Field(180, ge=0, description="How long score waits for Redis or PostgreSQL")
     poison_window: int = Field(200, gt=0, description="Messages over which the share of poison is taken")
     poison_minimum: int = Field(50, gt=0, description="Messages before the share of poison counts")
     poison_share: float = Field(0.5, gt=0, le=1, description="Share of poison beyond which score pauses")

@@ -103,13 +103,17 @@ def observe(items: Sequence[Item], history: HistoryStore, patience: Patience) ->
 
 def decide(pasts: Sequence[tuple[Item, History]], scorer: Scorer) -> list[Scored]:
     """Each item with its decision."""
-    decisions = scorer.decide([item.transaction for item, _ in pasts], [history for _, history in pasts])
+    transactions, histories = [item.transaction for item, _ in pasts], [history for _, history in pasts]
+    decisions = scorer.decide(transactions, histories)
+    shadows = scorer.shadows(transactions, histories)
     return [
         Scored(
             item,
-            ScoredTransaction(item.transaction, decision, item.payload, item.content_hash, item.received_at),
+            ScoredTransaction(
+                item.transaction, decision, item.payload, item.content_hash, item.received_at, shadow
+            ),
         )
-        for (item, _), decision in zip(pasts, decisions, strict=True)
+        for (item, _), decision, shadow in zip(pasts, decisions, shadows, strict=True)
     ]
 
 

@@ -30,10 +30,10 @@ def _utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What an invocation works with."""
+    """What an invocation works with; `scorer` is asked once for each, so that models change between batches."""
 
     history: HistoryStore
-    scorer: Scorer
+    scorer: Callable[[], Scorer]
     recorder: DecisionRecorder
     announcer: AlertAnnouncer
     put_back: PutBack
@@ -80,7 +80,7 @@ class Invocations:
         return score(
             messages,
             history=parts.history,
-            scorer=parts.scorer,
+            scorer=parts.scorer(),
             recorder=parts.recorder,
             announcer=parts.announcer,
             patience=Patience(parts.retry_budget, self._services, sleep=parts.sleep),

@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from threading import Lock
 from typing import TypeVar
 
+from functions.score.deployments import DeployedModels
 from functions.score.fault import faults
 from functions.score.health import Health
 from functions.score.invocation import Parts
@@ -17,9 +18,10 @@ from ml.forest import load_scorer
 from shared.broker.selection import publisher_for
 from shared.database.past import PostgresPasts
 from shared.database.recorder import PostgresRecorder
+from shared.domain.scoring import Scorer
 from shared.feature_store.redis_history import RedisHistory, connect
 from shared.live_feed import RedisAnnouncer
-from shared.ports import Scorer
+from shared.model_registry import registry_for
 from shared.settings import Settings
 from shared.telemetry.metrics import configure_metrics
 
@@ -32,15 +34,16 @@ def scorer_for(settings: Settings) -> Scorer:
 
 
 def wire(settings: Settings, scorer: Scorer, sleep: Callable[[float], object] = time.sleep) -> Parts:
-    """Score as the settings say; its invocations wait by `sleep`."""
+    """Score as the settings say, with `scorer` until a champion is deployed; its invocations wait by `sleep`."""
     configure_metrics("score")
     planned = faults(settings.fault)
     redis = connect(settings.redis_url)
     history = RedisHistory(redis, PostgresPasts(settings.postgres_url))
     recorder = PostgresRecorder(settings.postgres_url)
+    models = DeployedModels(settings.postgres_url, registry_for(settings), scorer)
     parts = Parts(
         history=history,
-        scorer=scorer,
+        scorer=lambda: models.scorer(datetime.now(UTC)),
         recorder=recorder,
         announcer=RedisAnnouncer(redis),
         put_back=_put_back(settings),

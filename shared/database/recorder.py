@@ -23,7 +23,18 @@ from shared.database.connection import (
     open_connection,
 )
 from shared.database.partitions import Month, make_partitions, month_of
-from shared.database.rows import ALERT, CONTENT, DECISION, REJECTION, TRANSACTION, Columns, T, alert_from, arrays
+from shared.database.rows import (
+    ALERT,
+    CONTENT,
+    DECISION,
+    REJECTION,
+    SHADOW,
+    TRANSACTION,
+    Columns,
+    T,
+    alert_from,
+    arrays,
+)
 from shared.domain.alert import Alert
 from shared.domain.books import first_of_each_id, id_conflicts, rejections
 from shared.domain.decision import RejectedMessage, ScoredTransaction
@@ -132,7 +143,10 @@ def _write(
         recorded |= _recorded_before(connection, [name for name in firsts if name not in gated])
         conflicts = id_conflicts(scored, recorded)
         _execute(connection, statements.REJECT, REJECTION, rejections([*rejected, *conflicts]))
-        _raise_alerts(connection, [each for name, each in firsts.items() if name in gated])
+        new = [each for name, each in firsts.items() if name in gated]
+        shadows = [(each.transaction.transaction_id, shadow) for each in new for shadow in each.shadows]
+        _execute(connection, statements.SHADOWS, SHADOW, shadows)
+        _raise_alerts(connection, new)
     return Recorded(frozenset(gated), conflicts)
 
 

@@ -7,7 +7,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from shared.domain.alert import Alert, AlertStatus, alert_id_for
 from shared.domain.books import Rejection
-from shared.domain.decision import Reason, RiskLabel, ScoredTransaction
+from shared.domain.decision import Decision, Reason, RiskLabel, ScoredTransaction
 from shared.domain.transaction import Place
 
 T = TypeVar("T")
@@ -48,6 +48,15 @@ DECISION: Columns[ScoredTransaction] = (
     Column("anomaly", "float8", lambda s: float(s.decision.anomaly)),
     Column("risk_label", "text", lambda s: str(s.decision.label)),
     Column("reasons", "text", lambda s: reasons_json(s.decision.reasons)),
+)
+
+SHADOW: Columns[tuple[str, Decision]] = (
+    Column("transaction_id", "text", lambda s: s[0]),
+    Column("model_version", "text", lambda s: s[1].model_version),
+    Column("score", "float8", lambda s: float(s[1].risk)),
+    Column("anomaly", "float8", lambda s: float(s[1].anomaly)),
+    Column("risk_label", "text", lambda s: str(s[1].label)),
+    Column("reasons", "text", lambda s: reasons_json(s[1].reasons)),
 )
 
 CONTENT: Columns[ScoredTransaction] = (Column("content_hash", "bytea", lambda s: s.content_hash),)

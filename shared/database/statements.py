@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from shared.database.rows import ALERT, ALERT_READ, CONTENT, DECISION, REJECTION, TRANSACTION, Columns
+from shared.database.rows import ALERT, ALERT_READ, CONTENT, DECISION, REJECTION, SHADOW, TRANSACTION, Columns
 
 ALERT_LOCK = 0x46535F41
 
@@ -46,6 +46,11 @@ REJECT = f"""
 INSERT INTO rejected_messages ({_names(REJECTION)})
 SELECT {_names(REJECTION)} FROM {_unnest(REJECTION)} ORDER BY n
 ON CONFLICT (digest) DO UPDATE SET times = rejected_messages.times + excluded.times, last_seen = now()
+"""  # noqa: S608
+
+SHADOWS = f"""
+INSERT INTO shadow_scores ({_names(SHADOW)})
+SELECT {_jsonb(SHADOW, "reasons")} FROM {_unnest(SHADOW)} ORDER BY n ON CONFLICT DO NOTHING
 """  # noqa: S608
 
 LOCK_ALERTS = f"SELECT pg_advisory_xact_lock({ALERT_LOCK})"

@@ -49,13 +49,17 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class ScoredTransaction:
-    """A transaction with its decision, its canonical payload (JSON bytes) and when it was received."""
+    """A transaction with its decision, its canonical payload (JSON bytes) and when it was received.
+
+    `shadows` is what models on trial would have decided.
+    """
 
     transaction: Transaction
     decision: Decision
     payload: bytes
     content_hash: bytes
     received_at: datetime
+    shadows: tuple[Decision, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

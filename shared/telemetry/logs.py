@@ -24,6 +24,8 @@ class Event(StrEnum):
     SERVICE_BACK = "service_back"
     ENVELOPE_PUT_BACK = "envelope_put_back"
     POISON_PAUSE = "poison_pause"
+    MODELS_CHANGED = "models_changed"
+    RELOAD_FAILED = "reload_failed"
     UNEXPECTED_ERROR = "unexpected_error"
 
 

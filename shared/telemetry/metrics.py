@@ -50,6 +50,10 @@ RETRIES = Metric(
     "score_retries_total", "counter", "Waits for a service that was away", ("service",), ("redis", "postgres")
 )
 POISON_PAUSES = Metric("score_poison_pauses_total", "counter", "Pauses of score for too large a share of poison")
+RELOAD_FAILURES = Metric(
+    "score_reload_failures_total", "counter", "Failed readings of models, lists and signals; what ran goes on"
+)
+SHADOW_FAILURES = Metric("score_shadow_failures_total", "counter", "Batches that a shadow model failed for")
 PUT_BACK = Metric("envelopes_put_back_total", "counter", "Messages that score gave back to the queue")
 LATE = Metric("history_late_total", "counter", "Transactions older than the account's kept history")
 HISTORY_LOADED = Metric(
@@ -66,9 +70,9 @@ LABELLED = Metric("labels_posted_total", "counter", "Labels posted to alerts, by
 ALERTS_RETRIES = Metric("alerts_retries_total", "counter", "Failed turns of alerts' background tasks", ("task",))
 
 METRICS = (
-    INGESTED, REFUSED, PROCESSED, REJECTED, ALERTS_CREATED, PROCESSING, BATCH, RETRIES, POISON_PAUSES, PUT_BACK,
-    LATE, HISTORY_LOADED, UNLIMITED, NO_RECEIPT, QUEUE_DEPTH, QUEUE_DEPTH_UNKNOWN, DELIVERED, SLOW_CLIENTS, SWEPT,
-    LABELLED, ALERTS_RETRIES,
+    INGESTED, REFUSED, PROCESSED, REJECTED, ALERTS_CREATED, PROCESSING, BATCH, RETRIES, POISON_PAUSES,
+    RELOAD_FAILURES, SHADOW_FAILURES, PUT_BACK, LATE, HISTORY_LOADED, UNLIMITED, NO_RECEIPT, QUEUE_DEPTH,
+    QUEUE_DEPTH_UNKNOWN, DELIVERED, SLOW_CLIENTS, SWEPT, LABELLED, ALERTS_RETRIES,
 )  # fmt: skip
 
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
