@@ -1,75 +1,115 @@
-"""What the sample traffic tells: ordinary payments of many customers, and now and then an attack on one of them.
+"""What the sample traffic tells: simulated customers pay by habit, and now and then one of them is attacked.
 
 A seed gives the same story every time; only the victims' account ids carry the run, so that each run meets them
 unharmed. Each victim gets a short past first, so that the attack stands out from it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from heapq import heappop, heappush, merge
 from itertools import count
 from random import Random
+from typing import Any
 
-from local.sample_customers import Customer, customer, far_from, near, ordinary_amount
-from shared.domain.transaction import Place
+from ml.simulation.attacks import ATTACKS
+from ml.simulation.customers import Customer, Payment, customer, habit, habitual, midnight
+from ml.simulation.row import posted
+from ml.simulation.world import World, world
 
 CUSTOMERS = 200_000
 """At 20 payments a second each pays about nine times a day: as often as people do, not as often as robots."""
+MERCHANTS_PER_CITY = 200
 
 FIRST_ATTACKS_SECONDS = (1.0, 4.0, 7.0, 10.0, 13.0)
 SECONDS_BETWEEN_ATTACKS = 40.0
-PAST_PAYMENTS = 24
-PAST_DAYS = 12.0
+MOST_PAST_PAYMENTS = 24
+PAST_DAYS = 20
 HEAD_START_SECONDS = 4.0
 """Between a victim's past and the attack: enough for the past to be scored."""
+STEP_SECONDS = 0.5
+"""Between the payments of an attack, which are dated as far apart as the attack has them."""
+LAST_DAY = date(2025, 1, 31)
+"""On which every attack of the story begins; what counts is only how long before the newest payment each was."""
+
+STRIKING = ("account_takeover", "impossible_travel", "card_testing", "bust_out")
+"""The attacks that one account's history shows; frauds through a merchant are only found with labels."""
 
 
 @dataclass(frozen=True, slots=True)
-class Payment:
-    """A payment to post `due` seconds after the start, dated `ago` before that moment; `dollars` only roughly."""
+class Due:
+    """A payment to post `due` seconds after the start, dated `ago` before that moment."""
 
     due: float
-    who: Customer
-    merchant_id: str
-    dollars: float
-    place: Place
+    payment: Payment
     ago: timedelta = timedelta(0)
 
+    @property
+    def who(self) -> Customer:
+        """Whose payment it is."""
+        return self.payment.who
 
-Attack = Callable[[Customer, float, Random], Iterator[Payment]]
+    def posted(self, transaction_id: str, now: datetime) -> dict[str, Any]:
+        """What a client posts at `now`."""
+        return posted(self.payment, transaction_id, now - self.ago)
 
 
-def story(seed: int, rate: float, run: str) -> Iterator[Payment]:
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """The customers of a seed, made when they are met."""
+
+    seed: int
+    world: World
+
+    def customer(self, account_id: str, character: str) -> Customer:
+        """The same customer for the same `character`, under whatever account id."""
+        return customer(self.world, account_id, Random(f"{self.seed}:{character}"))
+
+    def ordinary(self, who: Customer, chance: Random) -> Payment:
+        """A payment of habit."""
+        return habitual(who, self.world, who.city, LAST_DAY, chance)
+
+    def attack(self, number: int, victim: Customer, chance: Random) -> list[Payment]:
+        """An attack on the victim, and what leads to it, in time order; the kinds take turns."""
+        course = ATTACKS[STRIKING[number % len(STRIKING)]].course
+        return [*course([victim], self.world, midnight(LAST_DAY), chance)]
+
+    def past(self, who: Customer, chance: Random) -> list[Payment]:
+        """The payments of the days before, in time order."""
+        days = (LAST_DAY - timedelta(days=ago) for ago in range(PAST_DAYS, 0, -1))
+        payments = [payment for day in days for payment in habit(who, self.world, day, chance)]
+        return sorted(payments, key=lambda payment: payment.at)
+
+
+def cast_of(seed: int) -> Cast:
+    """Who appears in the story of a seed."""
+    return Cast(seed, world(seed, MERCHANTS_PER_CITY))
+
+
+def story(seed: int, rate: float, run: str) -> Iterator[Due]:
     """Payments by `due`, without end: `rate` ordinary ones a second, and the attacks."""
-    return merge(ordinary(seed, rate), attacks(seed, run), key=lambda payment: payment.due)
+    cast = cast_of(seed)
+    return merge(ordinary(cast, rate), attacks(cast, run), key=lambda each: each.due)
 
 
-def ordinary(seed: int, rate: float) -> Iterator[Payment]:
+def ordinary(cast: Cast, rate: float) -> Iterator[Due]:
     """Payments of habit by customers chosen at random."""
-    chance, due = Random(f"{seed}:ordinary"), 0.0
+    chance, due = Random(f"{cast.seed}:ordinary"), 0.0
     while True:
         due += chance.expovariate(rate)
         number = chance.randrange(CUSTOMERS)
-        who = customer(f"acct-{number:06}", Random(f"{seed}:customer:{number}"))
-        yield habitual(who, due, chance)
+        yield Due(due, cast.ordinary(cast.customer(f"acct-{number:06}", f"customer:{number}"), chance))
 
 
-def habitual(who: Customer, due: float, chance: Random, ago: timedelta = timedelta(0)) -> Payment:
-    """A payment as this customer usually makes it."""
-    place = near(who.home, chance, 0.1)
-    return Payment(due, who, chance.choice(who.merchants), ordinary_amount(who, chance), place, ago)
-
-
-def attacks(seed: int, run: str) -> Iterator[Payment]:
+def attacks(cast: Cast, run: str) -> Iterator[Due]:
     """All attacks' payments by `due`; attacks may overlap."""
-    chance, waiting, order = Random(f"{seed}:attacks"), list[tuple[float, int, Payment]](), count()
+    chance, waiting, order = Random(f"{cast.seed}:attacks"), list[tuple[float, int, Due]](), count()
     for number, start in enumerate(attack_times(chance)):
         while waiting and waiting[0][0] <= start:
             yield heappop(waiting)[2]
-        victim = customer(f"acct-{run}-{number}", Random(f"{seed}:victim:{number}"))
-        for payment in [*past(victim, start, chance), *_attack(number, victim, start, chance)]:
-            heappush(waiting, (payment.due, next(order), payment))
+        victim = cast.customer(f"acct-{run}-{number}", f"victim:{number}")
+        for each in struck([*cast.past(victim, chance), *cast.attack(number, victim, chance)], start):
+            heappush(waiting, (each.due, next(order), each))
 
 
 def attack_times(chance: Random) -> Iterator[float]:
@@ -81,37 +121,11 @@ def attack_times(chance: Random) -> Iterator[float]:
         yield start
 
 
-def past(who: Customer, due: float, chance: Random) -> Iterator[Payment]:
-    """The last days of a customer, oldest first, all posted at once."""
-    ages = sorted((chance.uniform(0.2, PAST_DAYS) for _ in range(PAST_PAYMENTS)), reverse=True)
-    return (habitual(who, due, chance, timedelta(days=age)) for age in ages)
-
-
-def account_takeover(who: Customer, start: float, chance: Random) -> Iterator[Payment]:
-    """Three large payments far from home within seconds."""
-    where = far_from(who.home, chance)
-    for step in range(3):
-        dollars = who.usual * chance.uniform(25, 60)
-        yield Payment(start + 3 * step, who, f"mer-far-{chance.randrange(500)}", dollars, where)
-
-
-def card_testing(who: Customer, start: float, chance: Random) -> Iterator[Payment]:
-    """Small payments at one unknown shop in quick succession, then a large one."""
-    shop, where = f"mer-far-{chance.randrange(500)}", far_from(who.home, chance)
-    for step in range(6):
-        yield Payment(start + step, who, shop, chance.uniform(0.5, 2), where)
-    yield Payment(start + 8, who, shop, who.usual * chance.uniform(15, 30), where)
-
-
-def impossible_travel(who: Customer, start: float, chance: Random) -> Iterator[Payment]:
-    """A payment at home, and one on another continent shortly after."""
-    yield habitual(who, start, chance)
-    where = far_from(who.home, chance)
-    yield Payment(start + 5, who, f"mer-far-{chance.randrange(500)}", who.usual * chance.uniform(2, 6), where)
-
-
-ATTACKS: tuple[Attack, ...] = (account_takeover, impossible_travel, card_testing)
-
-
-def _attack(number: int, victim: Customer, start: float, chance: Random) -> Iterator[Payment]:
-    return ATTACKS[number % len(ATTACKS)](victim, start + HEAD_START_SECONDS, chance)
+def struck(payments: list[Payment], start: float) -> Iterator[Due]:
+    """The victim's past all at once, then the frauds step by step, the last one dated when it is posted."""
+    past = [payment for payment in payments if not payment.attack][-MOST_PAST_PAYMENTS:]
+    frauds = [payment for payment in payments if payment.attack]
+    dues = [start] * len(past) + [start + HEAD_START_SECONDS + n * STEP_SECONDS for n in range(len(frauds))]
+    for due, payment in zip(dues, [*past, *frauds], strict=True):
+        before = (payments[-1].at - payment.at) - (dues[-1] - due)
+        yield Due(due, payment, timedelta(seconds=max(0.0, before)))

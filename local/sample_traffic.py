@@ -11,10 +11,8 @@ from typing import Any, Protocol
 import httpx
 
 from local.replay_answers import Answer, read_answers
-from local.sample_customers import category_of, in_currency
-from local.sample_story import Payment, story
+from local.sample_story import Due, story
 from local.stopping import stopping_on_signals
-from shared.messages.transaction_in import rfc3339
 from shared.settings import load_settings
 
 REQUEST_SECONDS = 3
@@ -47,9 +45,9 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def gathered(payments: Iterable[Payment]) -> Iterator[list[Payment]]:
+def gathered(payments: Iterable[Due]) -> Iterator[list[Due]]:
     """Payments due within the same moment (GATHERED_SECONDS) together, at most MOST_AT_ONCE."""
-    together: list[Payment] = []
+    together: list[Due] = []
     for payment in payments:
         if together and (payment.due - together[0].due >= GATHERED_SECONDS or len(together) == MOST_AT_ONCE):
             yield together
@@ -83,7 +81,7 @@ class Traffic:
         self.accepted = 0
         self.refused: Counter[int] = Counter()
 
-    def post(self, payments: Iterable[Payment], seconds: float | None = None) -> None:
+    def post(self, payments: Iterable[Due], seconds: float | None = None) -> None:
         """Post until the payments end, `seconds` are over, or stopping is set."""
         start = self._clock()
         for together in gathered(payments):
@@ -97,12 +95,12 @@ class Traffic:
     def _stops_within(self, seconds: float) -> bool:
         return self._stopping.wait(max(0.0, seconds))
 
-    def _is_free(self, payment: Payment) -> bool:
+    def _is_free(self, payment: Due) -> bool:
         return self._resting.get(payment.who.account_id, 0.0) <= self._clock()
 
-    def _posted(self, payment: Payment) -> dict[str, Any]:
+    def _posted(self, payment: Due) -> dict[str, Any]:
         self._number += 1
-        return posted(payment, f"sample-{self._run_id}-{self._number}", datetime.now(UTC))
+        return payment.posted(f"sample-{self._run_id}-{self._number}", datetime.now(UTC))
 
     def _deliver(self, waiting: list[dict[str, Any]]) -> None:
         """Send until each payment is accepted or refused; the same id again is harmless."""
@@ -140,23 +138,6 @@ class Traffic:
             print(
                 f"Ingest refused a sample payment ({answer.status}): {answer.detail}", file=sys.stderr, flush=True
             )
-
-
-def posted(payment: Payment, transaction_id: str, now: datetime) -> dict[str, Any]:
-    """The payment as a client posts it."""
-    return {
-        "transaction_id": transaction_id,
-        "account_id": payment.who.account_id,
-        "merchant_id": payment.merchant_id,
-        "merchant_category": category_of(payment.merchant_id),
-        "amount": in_currency(payment.dollars, payment.who.currency),
-        "currency": payment.who.currency,
-        "timestamp": rfc3339(now - payment.ago),
-        "geo_lat": payment.place.lat,
-        "geo_lon": payment.place.lon,
-        "home_lat": payment.who.home.lat,
-        "home_lon": payment.who.home.lon,
-    }
 
 
 def _positive(text: str) -> float:

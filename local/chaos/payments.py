@@ -1,15 +1,16 @@
 """What the load consists of: seeded payments of a few thousand customers, attacks among them, cut into parcels."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from heapq import merge
 from itertools import count
 from random import Random
 
-from local.sample_customers import Customer, customer, far_from
-from local.sample_story import ATTACKS, Payment, habitual
+from local.sample_story import LAST_DAY, Cast, Due, cast_of
+from ml.simulation.customers import Customer, Payment, midnight
+from ml.simulation.world import Merchant, far_from
 
 CUSTOMERS = 3_000
 """Few enough for every account to have a past within minutes."""
@@ -43,7 +44,7 @@ class Parcel:
 
     due: float
     door: Door
-    payments: tuple[Payment, ...]
+    payments: tuple[Due, ...]
     twist: Twist = Twist.NONE
 
 
@@ -65,28 +66,31 @@ def parcels(seed: int, rate: float) -> Iterator[Parcel]:
         yield Parcel(together[-1].due, door, together, Twist.NONE if door is Door.QUEUE else twist)
 
 
-def payments(seed: int, rate: float) -> Iterator[Payment]:
+def payments(seed: int, rate: float) -> Iterator[Due]:
     """Payments by `due`, without end: ordinary ones, attacks on some customers, and one alarm a second or more."""
-    alarming = max(1.2, rate / 200)
+    alarming, cast = max(1.2, rate / 200), cast_of(seed)
     return merge(
-        _ordinary(seed, rate - alarming), _attacks(seed), alarms(seed, alarming), key=lambda payment: payment.due
+        _ordinary(cast, rate - alarming), _attacks(cast), alarms(seed, alarming), key=lambda payment: payment.due
     )
 
 
-def alarms(seed: int, rate: float, name: str = "alarm") -> Iterator[Payment]:
+def alarms(seed: int, rate: float, name: str = "alarm") -> Iterator[Due]:
     """Payments that are HIGH on their own: each a new account that spends much on another continent."""
-    chance, due = Random(f"{seed}:{name}"), 0.0
+    chance, due, cast = Random(f"{seed}:{name}"), 0.0, cast_of(seed)
     for number in count():
         due += chance.expovariate(rate)
-        who = replace(customer(f"acct-{name}-{number}", chance), currency="USD")
-        yield Payment(due, who, "mer-jeweller", ALARM_DOLLARS, far_from(who.home, chance))
+        who = cast.customer(f"acct-{name}-{number}", f"{name}:{number}")
+        shop = Merchant("mer-jeweller", "jewellery", 1.0, far_from(who.home, chance))
+        at = midnight(LAST_DAY)
+        yield Due(due, Payment(at, who, shop, ALARM_DOLLARS, "USD", shop.place, who.device_id, "alarm"))
 
 
-def _ordinary(seed: int, rate: float) -> Iterator[Payment]:
-    chance, due = Random(f"{seed}:ordinary"), 0.0
+def _ordinary(cast: Cast, rate: float) -> Iterator[Due]:
+    chance, due = Random(f"{cast.seed}:ordinary"), 0.0
     while True:
         due += chance.expovariate(rate)
-        yield habitual(_customer(seed, chance), due, chance, timedelta(seconds=_late_by(chance)))
+        payment = cast.ordinary(_customer(cast, chance), chance)
+        yield Due(due, payment, timedelta(seconds=_late_by(chance)))
 
 
 def _late_by(chance: Random) -> float:
@@ -95,18 +99,20 @@ def _late_by(chance: Random) -> float:
     return chance.uniform(0, OUT_OF_ORDER_SECONDS) if chance.random() < OUT_OF_ORDER_SHARE else 0.0
 
 
-def _attacks(seed: int) -> Iterator[Payment]:
+def _attacks(cast: Cast) -> Iterator[Due]:
     """Attacks that begin one after the other and overlap."""
-    chance = Random(f"{seed}:attacks")
+    chance = Random(f"{cast.seed}:attacks")
     starts = (SECONDS_BETWEEN_ATTACKS * number for number in count())
-    under_way: list[Payment] = []
+    under_way: list[Due] = []
     for number, start in enumerate(starts):
-        under_way += ATTACKS[number % len(ATTACKS)](_customer(seed, chance), start, chance)
+        course = cast.attack(number, _customer(cast, chance), chance)
+        frauds = [payment for payment in course if payment.attack]
+        under_way += [Due(start + second, payment) for second, payment in enumerate(frauds)]
         under_way.sort(key=lambda payment: payment.due)
         while under_way and under_way[0].due < start + SECONDS_BETWEEN_ATTACKS:
             yield under_way.pop(0)
 
 
-def _customer(seed: int, chance: Random) -> Customer:
+def _customer(cast: Cast, chance: Random) -> Customer:
     number = chance.randrange(CUSTOMERS)
-    return customer(f"acct-{number:04}", Random(f"{seed}:customer:{number}"))
+    return cast.customer(f"acct-{number:04}", f"customer:{number}")

@@ -15,8 +15,7 @@ import httpx
 from local.chaos.ledger import Ledger, Told
 from local.chaos.payments import Door, Parcel, Twist, alarms
 from local.replay_answers import Answer, read_answers
-from local.sample_story import Payment
-from local.sample_traffic import posted
+from local.sample_story import Due
 from shared.domain.errors import BrokerUnavailable
 from shared.messages.envelope import ENVELOPE_VERSION
 from shared.ports import EnvelopePublisher
@@ -112,8 +111,8 @@ class Traffic:
             self._ledger.conflicting.add(payments[0]["transaction_id"])
             await self.settle(Door.SINGLE, [payments[0] | {"channel": "other"}], repeat=False)
 
-    def _posted(self, payment: Payment) -> Posted:
-        return posted(payment, f"chaos-{next(self._numbers)}", datetime.now(UTC))
+    def _posted(self, payment: Due) -> Posted:
+        return payment.posted(f"chaos-{next(self._numbers)}", datetime.now(UTC))
 
     def _note(self, payments: Sequence[Posted], answers: Sequence[Answer]) -> list[Posted]:
         """Book the answers; the payments whose fate is unknown."""

@@ -13,7 +13,8 @@ from random import Random
 
 import pytest
 
-from local.sample_customers import category_of, customer, in_currency, near, ordinary_amount
+from ml.simulation.customers import customer, ordinary_amount
+from ml.simulation.world import in_currency, world
 from shared.domain.account_history import AccountHistories
 from shared.domain.features import feature_row
 from shared.domain.signals import NO_SIGNALS
@@ -30,19 +31,20 @@ FILE = os.environ.get("FRAUDSENSE_TEST_TRANSACTIONS")
 
 def in_order(chance: Random) -> Iterator[Transaction]:
     """Of customers with a home, usual merchants and two currencies; some pay far more often than others."""
-    customers = [customer(f"acct-{n}", Random(n)) for n in range(ACCOUNTS)]
+    within = world(seed=7, merchants_per_city=20)
+    customers = [customer(within, f"acct-{n}", Random(n)) for n in range(ACCOUNTS)]
     for n in range(COUNT):
         who = customers[min(int(chance.expovariate(6 / ACCOUNTS)), ACCOUNTS - 1)]
         merchant, currency = chance.choice(who.merchants), chance.choice([who.currency, who.currency, "EUR"])
         yield Transaction(
             f"txn-{n}",
             who.account_id,
-            merchant,
-            Decimal(in_currency(ordinary_amount(who, chance), currency)),
+            merchant.merchant_id,
+            Decimal(in_currency(ordinary_amount(who, merchant, chance), currency)),
             currency,
             NOON + n * timedelta(days=DAYS) / COUNT,
-            merchant_category=chance.choice([category_of(merchant), None]),
-            place=chance.choice([near(who.home, chance, 0.1), None]),
+            merchant_category=chance.choice([merchant.category, None]),
+            place=chance.choice([merchant.place, None]),
             home=who.home,
         )
 

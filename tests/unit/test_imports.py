@@ -47,3 +47,9 @@ def test_a_started_group_has_not_loaded_what_only_others_need(group: str, absent
 
 def test_what_is_loaded_is_noticed() -> None:
     assert {"numpy", "ml"} <= loaded("score", START["score"])
+
+
+def test_the_sample_traffic_streams_the_simulator_without_the_libraries_of_training() -> None:
+    heavy = loaded("alerts", "import local.sample_traffic, ml.simulation.days")
+
+    assert heavy == {"ml"}

@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise, takewhile
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import httpx
 import pytest
 
-from local.sample_story import Payment, story
-from local.sample_traffic import Traffic, gathered, posted
+from local.sample_story import Due, cast_of, story
+from local.sample_traffic import Traffic, gathered
 from ml.forest import load_scorer
 from shared.domain.account_history import AccountHistories
 from shared.domain.decision import RiskLabel
@@ -43,7 +44,7 @@ class FakeTime:
         return self.now >= self.end
 
 
-def told(seconds: float, seed: int = 7, run: str = "r1") -> list[Payment]:
+def told(seconds: float, seed: int = 7, run: str = "r1") -> list[Due]:
     return list(takewhile(lambda payment: payment.due < seconds, story(seed, 20, run)))
 
 
@@ -82,7 +83,7 @@ def test_no_account_comes_near_the_rate_limit() -> None:
 
 
 def test_every_payment_is_a_valid_transaction() -> None:
-    documents = [posted(payment, f"sample-{n}", NOW) for n, payment in enumerate(told(60))]
+    documents = [payment.posted(f"sample-{n}", NOW) for n, payment in enumerate(told(60))]
 
     transactions = [parse_transaction(document, now=NOW).transaction for document in documents]
 
@@ -91,10 +92,10 @@ def test_every_payment_is_a_valid_transaction() -> None:
 
 def test_a_fresh_start_shows_several_alerts_within_seconds_and_few_later() -> None:
     scorer, histories = load_scorer(SHIPPED_MODEL), AccountHistories()
-    alerts: list[Payment] = []
+    alerts: list[Due] = []
     for number, payment in enumerate(told(180)):
         at = NOW + timedelta(seconds=payment.due)
-        transaction = parse_transaction(posted(payment, f"sample-{number}", at), now=at).transaction
+        transaction = parse_transaction(payment.posted(f"sample-{number}", at), now=at).transaction
         (decision,) = scorer.decide([transaction], [histories.observe(transaction)])
         if decision.label is RiskLabel.HIGH:
             alerts.append(payment)
@@ -163,7 +164,8 @@ def test_an_outage_is_followed_by_ordinary_traffic_not_by_a_burst() -> None:
 
 
 def test_a_limited_account_is_left_alone_for_as_long_as_it_was_told() -> None:
-    who = told(5)[0].who
+    cast = cast_of(7)
+    payment = cast.ordinary(cast.customer("acct-1", "customer:1"), Random(7))
     asked: list[float] = []
     time = FakeTime()
 
@@ -174,8 +176,8 @@ def test_a_limited_account_is_left_alone_for_as_long_as_it_was_told() -> None:
             200, json={"results": [{"index": n, "problem": problem} for n in range(len(transactions))]}
         )
 
-    def payments() -> Iterator[Payment]:
-        return (Payment(float(due), who, "mer-1", 10, who.home) for due in range(12))
+    def payments() -> Iterator[Due]:
+        return (Due(float(due), payment) for due in range(12))
 
     sender = traffic(door, time)
     sender.post(payments())

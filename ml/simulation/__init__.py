@@ -1,0 +1,1 @@
+"""Seeded card payments: customers with habits, merchants with price levels, and labelled attacks."""
