@@ -7,6 +7,7 @@ keeps left, and the leaf's value waits at the bottom.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -53,8 +54,7 @@ class CompleteTrees:
         attributions and the trees' usual answers add up to its sum.
         """
         found = np.zeros(rows.size)
-        usual = [self.usual[:, at].ravel() for at in self._slices]
-        for (cells, at, child), before, after in zip(self._steps(rows), usual, self._after(usual), strict=True):
+        for (cells, at, child), (before, after) in zip(self._steps(rows), pairwise(self._answers), strict=True):
             change = after.take(child) - before.take(at)
             found += np.bincount(cells.ravel(), change.ravel(), rows.size)
         return found.reshape(rows.shape)
@@ -79,15 +79,18 @@ class CompleteTrees:
     def _roots(self, rows: NDArray[Any]) -> Places:
         return np.broadcast_to(np.arange(len(self.feature)), (len(rows), len(self.feature)))
 
-    def _after(self, usual: list[NDArray[Any]]) -> list[NDArray[Any]]:
-        return [*usual[1:], self.leaf.ravel()]
-
     @cached_property
     def _levels(self) -> list[tuple[Places, NDArray[np.float64]]]:
         """Features and thresholds of each level, all trees in one row: what stands at `i` has its children at
         `2 * i` and `2 * i + 1` of the next level, and at the end its leaf."""
         columns = [self.feature[:, at].astype(np.intp).ravel() for at in self._slices]
         return list(zip(columns, [self.threshold[:, at].ravel() for at in self._slices], strict=True))
+
+    @cached_property
+    def _answers(self) -> list[NDArray[np.float64]]:
+        """The usual answers of each level, and the leaves."""
+        usual = [self.usual[:, at].astype(np.float64).ravel() for at in self._slices]
+        return [*usual, self.leaf.ravel()]
 
     @property
     def _slices(self) -> list[slice]:
