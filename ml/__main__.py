@@ -1,5 +1,6 @@
 """`python -m ml COMMAND`: train and evaluate the model."""
 
+import os
 import sys
 
 from shared.command_line import main
@@ -17,7 +18,11 @@ COMMANDS = {
     "rollback": ("ml.rollback", "give the decisions back to the champion before"),
     "withdraw": ("ml.withdraw", "end the trial of a canary or a shadow"),
     "list": ("ml.list_models", "the registered models, and what each does now"),
+    "drift": ("ml.drift", "how far features and risk of some days are from those of the training window"),
 }
 
 if __name__ == "__main__":
+    # Threads that spin while they wait for each other take the processor from whatever else runs here. Read once,
+    # when scikit-learn's OpenMP is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     sys.exit(main("python -m ml", "Train the model that FraudSense serves.", COMMANDS, sys.argv[1:]))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ml.dataset import Dataset
 from ml.experiment import Experiment, Known, Split, prepared
-from ml.fit import Growth, Model, fit, risks
+from ml.fit import Growth, Model, check_window, fit, risks
 from ml.metrics import Ranking, alerting, brier, calibration, curves, ranking, rule_records
 from ml.results import Data, Figures, KnownLabels, Period, Report, SeedResult, Spread, Timings
 from shared.command_line import UserError
@@ -48,28 +48,43 @@ def evaluated(
 
     The second is what the first model gave. Raises UserError for files and days that cannot be evaluated.
     """
-    clock = [perf_counter()]
+    began = perf_counter()
     experiment = prepared(path, split, known, rules, growths[0])
+    check_window(experiment.window, growths[0])
     check_test(experiment, path)
-    clock.append(perf_counter())
-    models = [fit(experiment.window, experiment.window_labels, rules, growth) for growth in growths]
+    return judged(experiment, path, known, rules, growths, replay_seconds=perf_counter() - began)
+
+
+def judged(
+    experiment: Experiment,
+    path: Path,
+    known: Known,
+    rules: RuleSet,
+    growths: Sequence[Growth],
+    *,
+    replay_seconds: float,
+) -> tuple[Report, Scored]:
+    """As `evaluated`, of a file that was replayed."""
+    clock = [perf_counter()]
+    window, labels = experiment.window, experiment.window_labels
+    models = [fit(window, labels, rules, growth) for growth in growths]
     clock.append(perf_counter())
     scored = [score(model, experiment.test) for model in models]
     clock.append(perf_counter())
+    fitting, scoring = np.diff(clock).tolist()
     seeds = tuple(map(_seed_result, growths, models, scored))
-    replay, fitting, scoring = (round(lap, 3) for lap in np.diff(clock).tolist())
     report = Report(
         data=_data(path, experiment.dataset),
-        training=_period(experiment.window),
+        training=_period(window),
         test=_period(experiment.test),
-        labels=_known(known, experiment.window_labels),
+        labels=_known(known, labels),
         trees=growths[0].trees,
         max_samples=growths[0].max_samples,
         software=software(),
         seeds=seeds,
         spread=_spread([each.ranking for each in seeds if each.ranking]),
         figures=_figures(models[0], scored[0].labelled(), rules),
-        timings=Timings(replay=replay, fit=fitting, score=scoring),
+        timings=Timings(replay=round(replay_seconds, 3), fit=round(fitting, 3), score=round(scoring, 3)),
     )
     return report, scored[0]
 

@@ -77,17 +77,22 @@ def fit(
 
 def grow(window: Dataset, growth: Growth) -> tuple[SklearnForest, IsolationForest]:
     """An isolation forest on the window, as scikit-learn holds it and as plain arrays. Raises as `fit`."""
+    check_window(window, growth)
+    fill = medians(window.features)
+    filled = np.where(np.isnan(window.features), fill, window.features).astype(np.float32)
+    sklearn = SklearnForest(n_estimators=growth.trees, max_samples=growth.max_samples, random_state=growth.seed)
+    sklearn.fit(filled[:, FOREST_COLUMNS])
+    return sklearn, exported(sklearn, fill.tolist(), FOREST_COLUMNS)
+
+
+def check_window(window: Dataset, growth: Growth) -> None:
+    """Raise UserError where the window holds too few transactions for a forest."""
     fewest = max(FEWEST, growth.max_samples)
     if len(window) < fewest:
         raise UserError(
             f"The training days hold {len(window)} transactions; a forest needs at least {fewest}. Give a longer "
             "file or other days."
         )
-    fill = medians(window.features)
-    filled = np.where(np.isnan(window.features), fill, window.features).astype(np.float32)
-    sklearn = SklearnForest(n_estimators=growth.trees, max_samples=growth.max_samples, random_state=growth.seed)
-    sklearn.fit(filled[:, FOREST_COLUMNS])
-    return sklearn, exported(sklearn, fill.tolist(), FOREST_COLUMNS)
 
 
 def combine(

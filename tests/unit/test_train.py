@@ -1,12 +1,8 @@
 """`python -m ml train` on small files: the folder it writes, the figures it gives, and what it refuses."""
 
-import csv
-import gzip
 import json
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
 from pathlib import Path
-from random import Random
 
 import numpy as np
 import pytest
@@ -24,35 +20,7 @@ from shared.domain.history import History
 from shared.domain.risk import Calibration, Findings, NoisyOr
 from shared.rules_file import SHIPPED_RULES, load_rules
 from tests.builders import a_transaction
-
-HEADER = ("transaction_id", "account_id", "amount", "currency", "timestamp", "merchant_id", "is_fraud")
-START = datetime(2026, 1, 1, tzinfo=UTC)
-Line = Sequence[object]
-
-
-def lines(
-    count: int = 4000, days: int = 40, fraud: Callable[[int], object] = lambda n: int(n % 100 == 0)
-) -> list[Line]:
-    """A file's lines in time order: every hundredth is a fraud with an amount of its own size."""
-    chance, step = Random(7), timedelta(days=days) / count
-    return [
-        (
-            f"txn-{n}",
-            f"acct-{chance.randrange(20)}",
-            f"{chance.lognormvariate(3, 0.5) * (30 if n % 100 == 0 else 1):.2f}",
-            "USD",
-            (START + n * step).isoformat(),
-            f"mer-{chance.randrange(50)}",
-            fraud(n),
-        )
-        for n in range(count)
-    ]
-
-
-def written(path: Path, rows: Sequence[Line], header: Line = HEADER) -> Path:
-    with path.open("w", newline="") as file:
-        csv.writer(file).writerows([header, *rows])
-    return path
+from tests.csv_files import cut_short, lines, unsorted, written
 
 
 def train(data: Path, out: Path, *options: str) -> int:
@@ -115,16 +83,6 @@ def test_the_scorer_decides_as_training_calibrated(tmp_path: Path) -> None:
     decisions = load_scorer(tmp_path / "model").decide([a_transaction()], [History()])
 
     assert decisions[0].label is RiskLabel.LOW
-
-
-def cut_short(path: Path) -> None:
-    whole = gzip.compress(written(path, lines()).read_bytes())
-    path.write_bytes(whole[: len(whole) // 2])
-
-
-def unsorted(path: Path) -> None:
-    rows = lines(50)
-    written(path, [*rows[:20], rows[30], *rows[20:30], *rows[31:]])
 
 
 FILES: dict[str, tuple[Callable[[Path], object], str]] = {

@@ -1,0 +1,220 @@
+"""`python -m ml evaluate` on small files: the report, the risks, which labels were known, and what it refuses."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ml.__main__ import COMMANDS
+from ml.results import Report
+from shared.command_line import main
+from tests.csv_files import Line, cut_short, lines, unsorted, written
+
+SPLIT = {"--train-from": "2026-01-11", "--train-to": "2026-01-25", "--test-from": "2026-02-02"}
+
+
+def evaluate(data: Path, *options: str, **days: str) -> int:
+    split = SPLIT | {f"--{name.replace('_', '-')}": day for name, day in days.items()}
+    chosen = [word for pair in split.items() for word in pair]
+    return main("python -m ml", "", COMMANDS, ["evaluate", "--data", str(data), "--seeds", "1", *chosen, *options])
+
+
+def report(folder: Path, *options: str, rows: list[Line] | None = None) -> Report:
+    data = written(folder / "transactions.csv", lines() if rows is None else rows)
+    out = folder / "report.json"
+    assert evaluate(data, "--out", str(out), *options) == 0
+    return Report.model_validate_json(out.read_text())
+
+
+def scores(folder: Path, *options: str, rows: list[Line] | None = None) -> dict[str, tuple[float, float]]:
+    data, out = written(folder / "transactions.csv", lines() if rows is None else rows), folder / "scores.csv"
+    assert evaluate(data, "--scores", str(out), *options) == 0
+    with out.open(newline="") as file:
+        return {
+            line["transaction_id"]: (float(line["risk"]), float(line["anomaly"])) for line in csv.DictReader(file)
+        }
+
+
+def test_a_report_holds_figures_of_the_test_days(tmp_path: Path) -> None:
+    found = report(tmp_path)
+
+    assert (str(found.test.first), str(found.test.last), found.test.transactions) == (
+        "2026-02-02",
+        "2026-02-09",
+        800,
+    )
+    assert found.test.frauds == 8
+    assert found.labels.known == 0
+    assert [seed.combiner for seed in found.seeds] == ["unlabelled"]
+    assert found.figures is not None
+    assert found.figures.ranking.auc > 0.9
+    assert {rule.code for rule in found.figures.rules} >= {"amount_far_above_usual"}
+    assert sum(each.transactions for each in found.figures.calibration) == 800
+
+
+def test_every_transaction_of_the_test_days_gets_its_risk(tmp_path: Path) -> None:
+    found = scores(tmp_path)
+
+    assert list(found) == [f"txn-{n}" for n in range(3200, 4000)]
+    assert all(0 <= risk <= 1 and 0 < anomaly < 1 for risk, anomaly in found.values())
+
+
+def test_risks_of_a_day_do_not_know_the_days_after(tmp_path: Path) -> None:
+    whole = scores(tmp_path, "--labels", "all")
+    shorter = scores(tmp_path, "--labels", "all", rows=lines()[:3500])
+
+    assert {name: whole[name] for name in shorter} == shorter
+
+
+@pytest.mark.parametrize("mode", ["none", "all", "first:5", "reviewed:2"])
+def test_labels_of_the_test_days_do_not_change_its_first_days_risks(tmp_path: Path, mode: str) -> None:
+    unlabelled = [(*line[:-1], "" if n >= 3200 else line[-1]) for n, line in enumerate(lines())]
+    labelled = scores(tmp_path, "--labels", mode)
+    blind = scores(tmp_path, "--labels", mode, rows=unlabelled)
+
+    first_day = [f"txn-{n}" for n in range(3200, 3300)]
+    assert [labelled[name] for name in first_day] == [blind[name] for name in first_day]
+
+
+@pytest.mark.parametrize(
+    ("options", "known", "frauds"),
+    [
+        (("--labels", "none"), 0, 0),
+        (("--labels", "all"), 1500, 15),
+        (("--labels", "all", "--label-delay", "14d"), 800, 8),
+        (("--labels", "first:5"), 401, 5),
+        (("--labels", "first:99"), 1500, 15),
+    ],
+)
+def test_training_knows_the_labels_of_the_mode(
+    tmp_path: Path, options: tuple[str, ...], known: int, frauds: int
+) -> None:
+    found = report(tmp_path, *options).labels
+
+    assert (found.known, found.frauds) == (known, frauds)
+
+
+def test_only_the_reviewed_cards_labels_are_known(tmp_path: Path) -> None:
+    found = report(tmp_path, "--labels", "reviewed:1").labels
+
+    assert 15 < found.known < 200
+    assert found.frauds > 10
+
+
+def test_enough_labels_teach_a_combiner(tmp_path: Path) -> None:
+    found = report(tmp_path, "--labels", "all", rows=lines(fraud=lambda n: int(n % 50 == 0)))
+
+    assert {seed.combiner for seed in found.seeds} <= {"logistic", "boosted"}
+    assert found.seeds[0].validation
+
+
+def test_seeds_are_reported_with_their_spread(tmp_path: Path) -> None:
+    found = report(tmp_path, "--seeds", "2")
+
+    assert [seed.seed for seed in found.seeds] == [7, 8]
+    assert found.spread is not None
+    precision = found.spread["average_precision"]
+    assert precision.min <= precision.mean <= precision.max
+
+
+def test_a_page_needs_nothing_but_itself(tmp_path: Path) -> None:
+    data = written(tmp_path / "a<b.csv", lines())
+
+    assert evaluate(data, "--html", str(tmp_path / "report.html")) == 0
+
+    page = (tmp_path / "report.html").read_text()
+    assert page.count("<svg") == 4
+    assert "a&lt;b.csv" in page
+    assert not any(outside in page for outside in ("http", "src=", "href=", "<script"))
+
+
+def test_it_ends_with_one_line_of_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert evaluate(written(tmp_path / "transactions.csv", lines()), "--json") == 0
+
+    assert json.loads(capsys.readouterr().out)["test"]["frauds"] == 8
+
+
+def test_without_labels_there_are_risks_but_no_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    header = ("transaction_id", "account_id", "amount", "currency", "timestamp", "merchant_id")
+    data = written(tmp_path / "transactions.csv", [line[:-1] for line in lines()], header)
+
+    assert evaluate(data, "--scores", str(tmp_path / "scores.csv"), "--html", str(tmp_path / "report.html")) == 0
+
+    assert "lack labels" in capsys.readouterr().out
+    assert len((tmp_path / "scores.csv").read_text().splitlines()) == 801
+
+
+FILES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "missing": (lambda _path: None, "cannot be read"),
+    "empty": (lambda path: path.write_text(""), "lacks the column"),
+    "only a header": (lambda path: written(path, []), "holds no transactions"),
+    "ten rows": (lambda path: written(path, lines(10)), "a forest needs at least 1000"),
+    "unsorted": (unsorted, "not in time order: transaction txn-20 is older"),
+    "cut short": (cut_short, "damaged or cut short"),
+    "no text": (lambda path: path.write_bytes(bytes(range(256)) * 9), "line"),
+    "no frauds": (lambda path: written(path, lines(fraud=lambda _: 0)), "no fraud: nothing can be told apart"),
+    "only frauds": (lambda path: written(path, lines(fraud=lambda _: 1)), "only frauds"),
+    "ends before the test": (lambda path: written(path, lines()[:3100]), "ends on 2026-01-31, before the test"),
+    "ends before training": (
+        lambda path: written(path, lines()[:500]),
+        "holds 2026-01-01 to 2026-01-05: no day of",
+    ),
+}
+
+
+@pytest.mark.parametrize(("make", "sentence"), FILES.values(), ids=FILES)
+def test_a_file_is_refused_with_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], make: Callable[[Path], Any], sentence: str
+) -> None:
+    make(tmp_path / "transactions.csv")
+
+    assert evaluate(tmp_path / "transactions.csv", "--out", str(tmp_path / "report.json")) == 2
+
+    assert sentence in capsys.readouterr().err
+    assert not (tmp_path / "report.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("days", "sentence"),
+    [
+        ({"train_to": "2026-02-02"}, "not after the last training day"),
+        ({"train_from": "2026-01-26"}, "before it begins"),
+    ],
+)
+def test_senseless_days_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], days: dict[str, str], sentence: str
+) -> None:
+    assert evaluate(tmp_path / "any.csv", **days) == 2
+
+    assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--labels", "some"), "'some' is none of: none, all, reviewed:K"),
+        (("--labels", "first:0"), "'first:0' is none of"),
+        (("--labels", "all:3"), "'all:3' is none of"),
+        (("--label-delay", "soon"), "write for example 7d"),
+        (("--train-from", "yesterday"), "yesterday"),
+    ],
+)
+def test_senseless_options_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...], sentence: str
+) -> None:
+    with pytest.raises(SystemExit) as refused:
+        evaluate(tmp_path / "any.csv", *options)
+
+    assert refused.value.code == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_a_report_that_cannot_be_written_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = written(tmp_path / "transactions.csv", lines())
+
+    assert evaluate(data, "--out", str(data / "report.json")) == 2
+
+    assert "cannot be written" in capsys.readouterr().err
