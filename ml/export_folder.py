@@ -13,6 +13,7 @@ from ml.export import as_npz, combiner_as_npz, exported
 from ml.forest import load_scorer
 from ml.manifest import COMBINER, FOREST, RULES, SIGNALS, Manifest, read_manifest
 from ml.model_folder import JOBLIB, sealed, write_model
+from ml.reference import REFERENCE
 from shared.command_line import UserError
 from shared.domain.errors import ModelInvalid
 
@@ -65,8 +66,7 @@ def _files(manifest: Manifest, trained: dict[str, Any], folder: Path) -> dict[st
     forest = exported(trained["forest"], manifest.fill_values, columns)
     files = {
         FOREST: as_npz(forest),
-        RULES: (folder / RULES).read_bytes(),
-        SIGNALS: (folder / SIGNALS).read_bytes(),
+        **{name: (folder / name).read_bytes() for name in (RULES, SIGNALS, REFERENCE) if name in manifest.sha256},
     }
     return files if manifest.mode == "unlabelled" else files | {COMBINER: combiner_as_npz(trained["combiner"])}
 

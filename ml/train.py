@@ -20,6 +20,7 @@ from ml.learned import LearnedCombiner
 from ml.manifest import COMBINER, FOREST, RULES, SIGNALS, Labels, Manifest, Metrics, Parameters, Window
 from ml.metrics import alerting, at_share, ranking
 from ml.model_folder import sealed, write_model
+from ml.reference import REFERENCE, reference_of
 from ml.replay import parsed
 from shared.domain.features import FEATURES, FOREST_FEATURES
 from shared.messages.signals_json import signals_document
@@ -112,9 +113,11 @@ def manifest_of(model: Model, experiment: Experiment, growth: Growth) -> Manifes
 
 
 def files_of(model: Model, experiment: Experiment, rules: bytes) -> dict[str, bytes]:
-    """The files that are served, by name; `rules` is the content of the rules file."""
+    """The files that are served and the reference for drift, by name; `rules` is the content of the rules file."""
     signals = json.dumps(signals_document(experiment.signals), separators=(",", ":")).encode()
-    files = {FOREST: as_npz(model.forest), RULES: rules, SIGNALS: signals}
+    window = experiment.window
+    reference = reference_of(window.features, model.risks(window)).model_dump_json().encode()
+    files = {FOREST: as_npz(model.forest), RULES: rules, SIGNALS: signals, REFERENCE: reference}
     combiner = model.fitted.combiner
     return files | {COMBINER: combiner_as_npz(combiner)} if isinstance(combiner, LearnedCombiner) else files
 
