@@ -81,8 +81,9 @@ def _found(line: int, cell_of: dict[str | Any, str | Any], columns: tuple[str, s
 def _column(header: list[str], names: tuple[str, ...], path: Path) -> str:
     found = [name for name in names if name in header]
     if not found:
+        problem = f"lacks a column {' or '.join(names)}" if header else "is empty"
         raise UserError(
-            f"{path} lacks a column {' or '.join(names)}. Its first line must name transaction_id and "
+            f"{path} {problem}. Its first line must name transaction_id and "
             f"label (fraud, legitimate, inconclusive) or is_fraud (0, 1); and may name {', '.join(_OPTIONAL)}."
         )
     return found[0]

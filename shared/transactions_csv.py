@@ -138,6 +138,8 @@ def _rows(path: Path) -> Iterator[Row]:
         raise UserError(f"{path} is damaged or cut short after line {lines.read}; fetch it again.") from error
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not text in UTF-8; save it as CSV in UTF-8.") from error
     except (ValueError, csv.Error) as error:
         raise UserError(f"{path}, line {lines.read}: {error}.") from error
 
@@ -164,11 +166,15 @@ def _columns_for(header: list[str], path: Path) -> dict[str, Column]:
     columns = KAGGLE_COLUMNS if "trans_num" in header else OWN_COLUMNS
     missing = [name for name, column in columns.items() if column.required and name not in header]
     if missing:
+        problem = f"lacks the column(s) {', '.join(missing)}" if any(header) else "is empty"
         raise UserError(
-            f"{path} lacks the column(s) {', '.join(missing)}. The first line must name the columns: either "
+            f"{path} {problem}. The first line must name the columns: either "
             f"{', '.join(name for name, column in OWN_COLUMNS.items() if column.required)}, … "
             "or those of Kaggle's fraudTrain.csv."
         )
+    twice = [name for name in columns if header.count(name) > 1]
+    if twice:
+        raise UserError(f"{path} names the column(s) {', '.join(twice)} more than once. Rename all but one.")
     return columns
 
 

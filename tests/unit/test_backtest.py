@@ -17,7 +17,7 @@ from shared.domain.rules import RuleSet
 from shared.domain.signals import NO_SIGNALS
 from shared.rules_file import parsed_rules
 from tests.builders import NOON, a_transaction
-from tests.unit.test_train import HEADER, START, Line, lines, written
+from tests.csv_files import HEADER, START, Line, lines, written
 
 
 def a_rule(name: str, when: str, **more: Any) -> str:

@@ -87,12 +87,12 @@ def test_the_scorer_decides_as_training_calibrated(tmp_path: Path) -> None:
 
 FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "missing": (lambda _path: None, "cannot be read"),
-    "empty": (lambda path: path.write_text(""), "lacks the column"),
+    "empty": (lambda path: path.write_text(""), "is empty"),
     "only a header": (lambda path: written(path, []), "holds no transactions"),
     "ten rows": (lambda path: written(path, lines(10)), "a forest needs at least 1000"),
     "unsorted": (unsorted, "not in time order: transaction txn-20 is older"),
     "cut short": (cut_short, "damaged or cut short"),
-    "no text": (lambda path: path.write_bytes(bytes(range(256)) * 9), "line"),
+    "no text": (lambda path: path.write_bytes(bytes(range(256)) * 9), "not text in UTF-8"),
     "a negative amount": (
         lambda path: written(path, [("t", "a", "-5", "USD", "2026-01-01T00:00:00Z", "m", 0)]),
         "transaction t: /amount.*Correct or remove",

@@ -91,7 +91,8 @@ def test_an_identifier_the_api_would_refuse_is_made_to_fit_and_stays_distinct() 
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "lacks the column"),
+        ("", "is empty"),
+        (OWN.replace("merchant_category", "amount"), "names the column\\(s\\) amount more than once"),
         ("a,b\n1,2\n", "lacks the column"),
         (OWN.replace("118.03", ""), "line 2: column amount: is empty"),
         (OWN.replace("39.37", "north"), "line 2: column geo_lat"),
@@ -112,7 +113,7 @@ def test_a_bad_file_is_refused_with_the_line_and_what_is_wrong(tmp_path: Path, t
     [
         (gzip.compress(OWN.encode())[:-20], "damaged or cut short"),
         (b"\x1f\x8bnot gzip at all", "damaged or cut short"),
-        (OWN.encode() + b"\xff\xfe,,,,", "line"),
+        (OWN.encode() + b"\xff\xfe,,,,", "not text in UTF-8"),
     ],
 )
 def test_damaged_bytes_are_refused_with_a_sentence(tmp_path: Path, content: bytes, sentence: str) -> None:

@@ -1,0 +1,153 @@
+"""Files that cannot be worked with: each command of `ml` says what is wrong with the file, and changes nothing."""
+
+import csv
+import gzip
+from collections.abc import Callable
+from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from ml.__main__ import COMMANDS
+from ml.simulate import COLUMNS
+from ml.simulation.row import posted
+from shared.command_line import main
+from shared.rules_file import SHIPPED_RULES
+from tests.simulated import payments_of
+
+DAYS = ("--train-from", "2025-01-05", "--train-to", "2025-01-20", "--test-from", "2025-01-22")
+READERS = {
+    "train": lambda path: ["train", "--data", path, "--out", f"{path}.model"],
+    "evaluate": lambda path: ["evaluate", "--data", path, "--out", f"{path}.json", *DAYS],
+    "backtest": lambda path: ["backtest", "--data", path, "--rules", str(SHIPPED_RULES)],
+}
+ALL = READERS | {"import-labels": lambda path: ["import-labels", path]}
+
+
+def lines(*, is_fraud: int | None = None) -> list[str]:
+    """A file of 30 simulated days by lines, its header first; `is_fraud` in place of the labels."""
+    text = StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for number, payment in enumerate(payments_of(customers=60, days=30, fraud_share=0.02)):
+        at = datetime.fromtimestamp(payment.at, UTC)
+        label = int(payment.attack is not None) if is_fraud is None else is_fraud
+        writer.writerow(posted(payment, f"sim-{number}", at) | {"is_fraud": label})
+    return text.getvalue().splitlines(keepends=True)
+
+
+def first(rows: int) -> str:
+    """The header and so many rows."""
+    return "".join(lines()[: rows + 1])
+
+
+def packed(damaged: Callable[[bytes], bytes]) -> bytes:
+    return damaged(gzip.compress("".join(lines()).encode()))
+
+
+def unsorted() -> bytes:
+    header, *rows = lines()
+    return "".join([header, *rows[:50], *rows[10:20], *rows[50:]]).encode()
+
+
+UNREADABLE: dict[str, tuple[Callable[[], bytes], str]] = {
+    "empty": (lambda: b"", "is empty"),
+    "packed and empty": (lambda: gzip.compress(b""), "is empty"),
+    "no gzip after its first bytes": (lambda: b"\x1f\x8bno gzip", "damaged or cut short"),
+    "other columns": (lambda: b"a,b,c\n1,2,3\n", "lacks"),
+    "Latin-1": (lambda: first(8).replace("sim", "sím").encode("latin-1"), "not text in UTF-8"),
+    "UTF-16": (lambda: first(8).encode("utf-16"), "not text in UTF-8"),
+    "no text": (lambda: bytes(1000), "first line must name"),
+}
+NO_TRANSACTIONS: dict[str, tuple[Callable[[], bytes], str]] = {
+    "only a header": (lambda: first(0).encode(), "holds no transactions"),
+    "cut short": (lambda: packed(lambda whole: whole[: len(whole) // 2]), "damaged or cut short after line"),
+    "another checksum": (lambda: packed(lambda whole: whole[:-8] + b"abcd" + whole[-4:]), "damaged or cut short"),
+    "unsorted": (unsorted, "is not in time order: transaction sim-10"),
+    "one cell": (lambda: bytes(first(0) + "x\n", "utf-8"), "line 2: 1 cells where the header names 15"),
+}
+TOO_LITTLE: dict[str, tuple[str, Callable[[], bytes], str]] = {
+    "ten rows, to train": ("train", lambda: first(10).encode(), "at least 1000"),
+    "ten rows, to evaluate": (
+        "evaluate",
+        lambda: first(10).encode(),
+        "holds 2025-01-01 to 2025-01-01",
+    ),
+    "no fraud": ("evaluate", lambda: "".join(lines(is_fraud=0)).encode(), "hold no fraud"),
+    "only frauds": ("evaluate", lambda: "".join(lines(is_fraud=1)).encode(), "hold only frauds"),
+}
+
+
+def refusal(command: str, path: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """What the command says; it neither succeeds nor leaves anything beside the file."""
+    assert main("python -m ml", "", COMMANDS, ALL[command](str(path))) == 2
+    assert [*path.parent.iterdir()] == ([path] if path.exists() else [])
+    return capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ALL)
+@pytest.mark.parametrize(("content", "sentence"), UNREADABLE.values(), ids=UNREADABLE)
+def test_what_is_no_csv_of_ours_is_named(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    content: Callable[[], bytes],
+    sentence: str,
+) -> None:
+    path = tmp_path / "some.csv"
+    path.write_bytes(content())
+
+    said = refusal(command, path, capsys)
+
+    assert str(path) in said
+    assert sentence in said
+
+
+@pytest.mark.parametrize("command", READERS)
+@pytest.mark.parametrize(("content", "sentence"), NO_TRANSACTIONS.values(), ids=NO_TRANSACTIONS)
+def test_what_holds_no_history_is_named(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    content: Callable[[], bytes],
+    sentence: str,
+) -> None:
+    path = tmp_path / "some.csv"
+    path.write_bytes(content())
+
+    said = refusal(command, path, capsys)
+
+    assert str(path) in said
+    assert sentence in said
+
+
+@pytest.mark.parametrize(("command", "content", "sentence"), TOO_LITTLE.values(), ids=TOO_LITTLE)
+def test_what_is_too_little_to_tell_anything_is_said(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    content: Callable[[], bytes],
+    sentence: str,
+) -> None:
+    path = tmp_path / "some.csv"
+    path.write_bytes(content())
+
+    assert sentence in refusal(command, path, capsys)
+
+
+@pytest.mark.parametrize("command", ALL)
+def test_a_folder_and_a_missing_file_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    assert "missing.csv cannot be read: No such file" in refusal(command, tmp_path / "missing.csv", capsys)
+    (tmp_path / "folder.csv").mkdir()
+    assert "folder.csv cannot be read: Is a directory" in refusal(command, tmp_path / "folder.csv", capsys)
+
+
+@pytest.mark.parametrize("command", READERS)
+def test_the_same_file_whole_is_taken(tmp_path: Path, command: str) -> None:
+    path = tmp_path / "some.csv.gz"
+    path.write_bytes(packed(lambda whole: whole))
+
+    assert main("python -m ml", "", COMMANDS, ALL[command](str(path))) == 0
