@@ -9,6 +9,7 @@ COMMANDS = {
     "train": ("ml.train", "train the forest from a CSV of transactions and write a model folder"),
     "export": ("ml.export_folder", "make the served files of a model folder anew from model.joblib"),
     "evaluate": ("ml.evaluate", "what a model would have found in the days after its training, as a report"),
+    "model-card": ("ml.model_card", "measure the model anew and write the figures into its card"),
     "backtest": ("ml.backtest", "what rules would have hit, in a file or in what was recorded"),
     "simulate": ("ml.simulate", "write labelled card payments of simulated customers to a CSV"),
     "import-labels": ("ml.import_labels", "read chargebacks and other verdicts from a CSV into PostgreSQL"),

@@ -72,12 +72,13 @@ def training_window(path: Path, first: date | None, last: date | None) -> tuple[
     """The training days. Unless given, the file's first quarter only fills the histories, the next 3/8 train."""
     if first and last:
         return first, last
-    begin, end = _days_of(path)
+    begin, end = days_of(path)
     days = (end - begin).days + 1
     return first or begin + timedelta(days=days // 4), last or begin + timedelta(days=days * 5 // 8)
 
 
-def _days_of(path: Path) -> tuple[date, date]:
+def days_of(path: Path) -> tuple[date, date]:
+    """The days of the file's first and last transaction; raises UserError as reading does."""
     rows = read_transactions(path)
     first = next(rows, None)
     if first is None:

@@ -1,0 +1,82 @@
+"""`python -m ml model-card`: figures go between the card's marks; leaving a part out shows what it is worth."""
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from ml.__main__ import COMMANDS
+from ml.ablation import GROUPS, Ablation, LeftOut, parts
+from ml.experiment import Experiment, Known, Split, prepared
+from ml.fit import Growth
+from ml.labels import LabelMode
+from shared.command_line import main
+from shared.domain.features import FEATURES
+from shared.rules_file import SHIPPED_RULES, load_rules
+from tests.csv_files import lines, written
+
+RULES, FEW_TREES = load_rules(SHIPPED_RULES), Growth(trees=20)
+MARKS = "before\n<!-- measured -->\nold\n<!-- end of what was measured -->\nafter\n"
+
+
+@pytest.fixture(scope="module")
+def experiment(tmp_path_factory: pytest.TempPathFactory) -> Experiment:
+    data = written(tmp_path_factory.mktemp("data") / "transactions.csv", lines())
+    split = Split(date(2026, 1, 11), date(2026, 1, 25), date(2026, 2, 2))
+    return prepared(data, split, Known(LabelMode("none"), timedelta(days=7)), RULES, FEW_TREES)
+
+
+def average_precision(experiment: Experiment, part: LeftOut) -> float:
+    ranking = Ablation(experiment, RULES).ranking(part, FEW_TREES)
+    assert ranking is not None
+    return ranking.average_precision
+
+
+def test_every_feature_is_in_one_group() -> None:
+    assert sorted(name for group in GROUPS.values() for name in group) == sorted(FEATURES)
+
+
+def test_every_rule_and_component_is_left_out_once() -> None:
+    names = [part.name for part in parts(RULES)]
+
+    assert len(set(names)) == len(names)
+    assert {f"rule: {rule.code}" for rule in RULES.active} < set(names)
+    assert {"nothing", "the forest", "all rules"} < set(names)
+
+
+def test_what_carries_the_figures_is_missed(experiment: Experiment) -> None:
+    amounts = tuple(name for name in FEATURES if "amount" in name)
+    everything = LeftOut("all", amounts, tuple(range(len(RULES.active))))
+
+    assert average_precision(experiment, LeftOut("nothing")) > 0.9
+    assert average_precision(experiment, everything) < 0.5
+
+
+def test_what_says_nothing_is_not_missed(experiment: Experiment) -> None:
+    refusals = LeftOut("refusals", ("recent_refusals",))
+
+    assert average_precision(experiment, refusals) == average_precision(experiment, LeftOut("nothing"))
+
+
+def test_figures_replace_those_between_the_marks(tmp_path: Path) -> None:
+    data, card = written(tmp_path / "transactions.csv", lines(9000, days=90)), tmp_path / "card.md"
+    card.write_text(MARKS)
+
+    options = ["--data", str(data), "--card", str(card), "--seeds", "1", "--modes", "first:5"]
+    assert main("python -m ml", "", COMMANDS, ["model-card", *options]) == 0
+
+    text = card.read_text()
+    assert text.startswith("before\n<!-- measured -->\n`transactions.csv`")
+    assert text.endswith("<!-- end of what was measured -->\nafter\n")
+    assert "| first:5 | 5 | unlabelled |" in text
+    assert "old" not in text
+
+
+def test_a_card_without_marks_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    card = tmp_path / "card.md"
+    card.write_text("mine")
+
+    assert main("python -m ml", "", COMMANDS, ["model-card", "--data", "any.csv", "--card", str(card)]) == 2
+
+    assert "between which the figures go" in capsys.readouterr().err
+    assert card.read_text() == "mine"
