@@ -49,7 +49,7 @@ def send(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
 
 
 def sweep(mark: str, home: Path | None) -> None:
-    """Kill every process that bears the mark, and PostgreSQL's processes that work inside `home`."""
+    """Kill every process that bears the mark, and database servers that work inside `home`."""
     deadline = time.monotonic() + 10
     while send_to_all(mark, home, signal.SIGKILL) and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -67,7 +67,7 @@ def send_to_all(mark: str, home: Path | None, number: signal.Signals) -> int:
 def _belonging(mark: str, home: Path | None) -> Iterator[int]:
     entry = f"{MARK}={mark}".encode()
     for process in PROC.glob("[0-9]*"):
-        if int(process.name) != os.getpid() and (_bears(process, entry) or _is_postgres_in(process, home)):
+        if int(process.name) != os.getpid() and (_bears(process, entry) or _is_server_in(process, home)):
             yield int(process.name)
 
 
@@ -82,15 +82,15 @@ def _bears(process: Path, entry: bytes) -> bool:
 
 def no_postgres_in(home: Path) -> bool:
     """Whether it is certain that no PostgreSQL process works inside `home`."""
-    return PROC.exists() and not any(_is_postgres_in(process, home) for process in PROC.glob("[0-9]*"))
+    return PROC.exists() and not any(_is_server_in(process, home) for process in PROC.glob("[0-9]*"))
 
 
-def _is_postgres_in(process: Path, home: Path | None) -> bool:
-    """PostgreSQL's processes write their titles over their environment, so the working folder tells."""
+def _is_server_in(process: Path, home: Path | None) -> bool:
+    """PostgreSQL and Redis write their processes' titles over the environment, so the working folder tells."""
     try:
         return (
             home is not None
-            and "postgres" in (process / "comm").read_text()
+            and any(name in (process / "comm").read_text() for name in ("postgres", "redis"))
             and (process / "cwd").readlink().is_relative_to(home)
         )
     except OSError:

@@ -17,6 +17,7 @@ import redis
 from local import processes
 from local.data_folder import DataFolder, hold
 from local.services import prepare
+from local.services.service import Service
 from local.supervisor import Supervisor
 
 LISTENING, LOOPBACK, LOOPBACK_6 = "0A", "0100007F", "00000000000000000000000001000000"
@@ -38,13 +39,20 @@ with hold(Path(sys.argv[1])) as folder:
 @contextmanager
 def running(path: Path, name: str) -> Iterator[tuple[str, int]]:
     """One private service in a folder: its URL and process id."""
+    with supervised(path, name) as (service, supervisor):
+        yield service.url, supervisor.pids()[service.parts[-1].name]
+
+
+@contextmanager
+def supervised(path: Path, name: str) -> Iterator[tuple[Service, Supervisor]]:
+    """One private service in a folder, ready."""
     with hold(path) as folder:
         supervisor = Supervisor(folder, threading.Event(), print)
         try:
             service = prepare([name], folder, print)[name]
             supervisor.start(*service.parts)
             supervisor.wait_ready()
-            yield service.url, supervisor.pids()[service.parts[-1].name]
+            yield service, supervisor
         finally:
             supervisor.stop()
 
@@ -171,6 +179,16 @@ def test_rabbitmq_and_its_helpers_listen_on_loopback_only_and_all_end(tmp_path: 
         addresses = set(listening_addresses(processes_of(tmp_path)))
         assert addresses == {LOOPBACK, LOOPBACK_6}
     assert processes_of(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["database", "redis", "rabbitmq"])
+def test_a_service_that_is_told_to_hang_hangs(tmp_path: Path, name: str) -> None:
+    with supervised(tmp_path, name) as (service, supervisor):
+        part = service.parts[-1].name
+        supervisor.send(part, signal.SIGSTOP)
+        assert supervisor.unready(part) == [part]
+        supervisor.send(part, signal.SIGCONT)
+        assert supervisor.unready(part) == []
 
 
 def test_a_sweep_ends_what_belongs_to_the_folder_and_nothing_else(tmp_path: Path) -> None:
