@@ -1,7 +1,7 @@
 """The books at the end: what clients were told against what is found, as named checks over plain values."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from local.chaos.ledger import Sent
@@ -38,7 +38,9 @@ class Found:
     """What the services hold once the queue is drained.
 
     `recorded` and `scored` are rows per transaction id; `high` the ids labelled HIGH; the histories are numbers of
-    transactions by "account currency" and UTC day, as recorded and as Redis has them.
+    transactions by "account currency" and UTC day, as recorded and as Redis has them. `at_risk` counts those that
+    were received before Redis was killed and recorded just before that or later: it may have lost its last writes.
+    `rebuilt` are accounts that were therefore rebuilt from the records.
     """
 
     recorded: Mapping[str, int]
@@ -51,6 +53,8 @@ class Found:
     recorded_history: Mapping[str, Days]
     history: Mapping[str, Days]
     unready: Sequence[str]
+    at_risk: Mapping[str, Days] = field(default_factory=dict)
+    rebuilt: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,15 @@ class Check:
 def balance(sent: Sent, found: Found, heard: Heard) -> list[Check]:
     """Every check."""
     return [check(sent, found, heard) for check in _CHECKS]
+
+
+def lost(sent: Sent, found: Found) -> list[str]:
+    """Accounts whose history lacks transactions, and only such as a killed Redis may have lost."""
+    differing = {
+        key for key in _comparable(sent, found) if _days(found.recorded_history, key) != _days(found.history, key)
+    }
+    unexplained = {_account(key) for key in differing if not _may_be_lost(found, key)}
+    return sorted({_account(key) for key in differing} - unexplained)
 
 
 def _kept(sent: Sent, found: Found, _: Heard) -> Check:
@@ -156,24 +169,43 @@ def _announced(_: Sent, found: Found, heard: Heard) -> Check:
 
 
 def _history(sent: Sent, found: Found, _: Heard) -> Check:
-    waiting = _not_loaded_again(found) if sent.flushed else set()
-    keys = found.recorded_history.keys() - waiting | found.history.keys()
+    keys, pairs = _comparable(sent, found), (found.recorded_history, found.history)
+    both = {key: tuple(_days(each, key) for each in pairs) for key in sorted(keys)}
     wrong = [
-        f"{key}: recorded {dict(found.recorded_history.get(key, {}))}, counted {dict(found.history.get(key, {}))}"
-        for key in sorted(keys)
-        if found.recorded_history.get(key) != found.history.get(key)
+        f"{key}: recorded {recorded}, counted {counted}"
+        for key, (recorded, counted) in both.items()
+        if recorded != counted
     ]
-    counted = sum(sum(days.values()) for days in found.history.values())
-    recorded = sum(sum(found.recorded_history.get(key, {}).values()) for key in keys)
+    recorded, counted = (sum(sum(days[place].values()) for days in both.values()) for place in (0, 1))
     numbers = {"accounts and currencies": len(keys), "recorded": recorded, "counted": counted}
-    numbers |= {"not loaded again": len(waiting)} if sent.flushed else {}
+    numbers |= {"not loaded again": len(found.recorded_history.keys() - keys)} if sent.flushed else {}
+    numbers |= {"rebuilt after a kill of Redis": len(found.rebuilt)} if sent.redis_killed else {}
     return Check("history", "each recorded transaction counts once in its account's history", numbers, wrong)
 
 
-def _not_loaded_again(found: Found) -> set[str]:
-    """Histories of accounts that Redis does not know: an emptied Redis gets an account when it is seen next."""
-    known = {key.split()[0] for key in found.history}
-    return {key for key in found.recorded_history if key.split()[0] not in known}
+def _comparable(sent: Sent, found: Found) -> set[str]:
+    """Keys that Redis must have as recorded; an emptied Redis gets an account only when it is seen next."""
+    known = {_account(key) for key in found.history}
+    expected = {key for key in found.recorded_history if not sent.flushed or _account(key) in known}
+    return expected | found.history.keys()
+
+
+def _may_be_lost(found: Found, key: str) -> bool:
+    recorded, counted, at_risk = (
+        _days(each, key) for each in (found.recorded_history, found.history, found.at_risk)
+    )
+    return all(
+        0 <= recorded.get(day, 0) - counted.get(day, 0) <= at_risk.get(day, 0)
+        for day in recorded.keys() | counted.keys()
+    )
+
+
+def _days(histories: Mapping[str, Days], key: str) -> dict[int, int]:
+    return dict(histories.get(key, {}))
+
+
+def _account(key: str) -> str:
+    return key.partition(" ")[0]
 
 
 def _ready(_: Sent, found: Found, __: Heard) -> Check:

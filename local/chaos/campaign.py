@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -12,16 +13,17 @@ import httpx
 import psycopg
 import redis.asyncio
 
-from local.chaos.books import Check, Heard, balance
+from functions.score.fault import Guarantee
+from local.chaos.books import PUBLISHED_BEFORE, Check, Found, Heard, balance, lost
 from local.chaos.deeds import NotDone, Scene, do
 from local.chaos.finding import found, progress, take_all
 from local.chaos.ledger import Ledger, Sent
 from local.chaos.listener import StreamClient, Subscriber
 from local.chaos.payments import parcels
-from local.chaos.schedule import Fault
+from local.chaos.schedule import Fault, Kind
 from local.chaos.stack import QUEUE, Stack
 from local.chaos.traffic import CONNECTIONS, REQUEST_SECONDS, Traffic
-from local.supervisor import TICK, Stopped, Supervisor
+from local.supervisor import TICK, PartFailed, Stopped, Supervisor
 from shared.broker.rabbitmq import RabbitMQPublisher
 from shared.domain.errors import BrokerUnavailable
 
@@ -30,17 +32,28 @@ QUIET_SECONDS, QUIET_SECONDS_PER_NEWER = 2.0, 6.0
 """Score holds messages that the queue does not count, and pauses for each newer envelope among them."""
 NO_PROGRESS_SECONDS = 60.0
 READY_SECONDS = 60.0
+FAULTS = "faults"
+SHOWN_BY = {Guarantee.GATE: "once", Guarantee.HISTORY: "history", Guarantee.OUTBOX: "announced"}
+"""The check that must break where score lacks the guarantee."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do: faults by time, under a load of `rate` payments a second for `seconds`."""
+    """What to do: faults by time, under a load of `rate` payments a second for `seconds`.
+
+    Score lacks the guarantee `sabotage`.
+    """
 
     seed: int
     seconds: float
     rate: float
     faults: Sequence[Fault]
-    fault_setting: str = ""
+    sabotage: Guarantee | None = None
+
+    @property
+    def fault_setting(self) -> str:
+        """FRAUDSENSE_FAULT for score."""
+        return f"{self.sabotage}:off" if self.sabotage else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +107,8 @@ async def run_campaign(plan: Plan, stack: Stack, tell: Callable[[str], None]) ->
             _background(_tend(stack.supervisor), dashboard.listen(), subscriber.listen())
         )
         undone = await _strike_under_load(plan, scene, timeline)
+        if plan.sabotage:
+            await _provoke(scene, subscriber, timeline, undone)
         drain_seconds = await _drain(stack, scene, timeline)
         checks = [*await _close_books(stack, scene, subscriber, timeline), _struck(plan, undone)]
     return Outcome(checks, ledger, timeline.lines, drain_seconds)
@@ -139,9 +154,16 @@ async def _strike(fault: Fault, scene: Scene, timeline: Timeline, undone: list[s
         timeline.note(f"failed {undone[-1]}")
 
 
+async def _provoke(scene: Scene, subscriber: Subscriber, timeline: Timeline, undone: list[str]) -> None:
+    """Kill score between recording and announcing an alert, in peace and heard: no guarantee is spared by that."""
+    heard_from = max((gap.end + PUBLISHED_BEFORE for gap in subscriber.gaps), default=datetime.now(UTC))
+    await asyncio.sleep(max(0.0, (heard_from - datetime.now(UTC)).total_seconds()))
+    await _strike(Fault(0.0, Kind.DIE_ANNOUNCE), scene, timeline, undone)
+
+
 def _struck(plan: Plan, undone: Sequence[str]) -> Check:
     numbers = {"faults": len(plan.faults), "kinds": len({fault.kind for fault in plan.faults})}
-    return Check("faults", "every fault of the schedule came about", numbers, undone)
+    return Check(FAULTS, "every fault of the schedule came about", numbers, undone)
 
 
 OpenWork = tuple[int, int, int, int]
@@ -194,7 +216,24 @@ async def _close_books(stack: Stack, scene: Scene, subscriber: Subscriber, timel
         await asyncio.sleep(TICK)
     left = await take_all(rabbitmq, QUEUE)
     dead = await take_all(rabbitmq, f"{QUEUE}.dead")
-    reading = partial(found, stack.urls, dead_letters=len(dead), left_in_queue=left, unready=unready)
+    read = partial(found, stack.urls, dead_letters=len(dead), left_in_queue=left, unready=unready)
     gaps = [(gap.begin, gap.end) for gap in subscriber.gaps]
     heard = Heard(scene.dashboard.seqs, frozenset(subscriber.heard), gaps)
-    return balance(scene.ledger.closed(), await asyncio.to_thread(reading), heard)
+    sent = scene.ledger.closed()
+    return balance(
+        sent, await _mended(stack, sent, partial(read, redis_killed=sent.redis_killed), timeline), heard
+    )
+
+
+async def _mended(stack: Stack, sent: Sent, read: Callable[..., Found], timeline: Timeline) -> Found:
+    """What is found, with those accounts rebuilt that a killed Redis forgot a part of: nothing else mends them."""
+    state = await asyncio.to_thread(read)
+    accounts = lost(sent, state)
+    if not accounts:
+        return state
+    timeline.note(f"Rebuilding {len(accounts)} accounts whose last writes a killed Redis lost")
+    try:
+        stack.rebuild(accounts)
+    except PartFailed as failure:
+        timeline.note(str(failure))
+    return await asyncio.to_thread(partial(read, rebuilt=accounts))

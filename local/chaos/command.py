@@ -12,7 +12,7 @@ from rich.console import Console
 
 from functions.score.fault import Guarantee
 from local.chaos.campaign import Outcome, Plan, run_campaign
-from local.chaos.report import complaints, holds, json_line, tables
+from local.chaos.report import complaints, json_line, tables, verdicts
 from local.chaos.schedule import Kind, schedule
 from local.chaos.stack import running_stack
 from local.stopping import stopping_on_signals
@@ -38,18 +38,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"only these kinds: {', '.join(Kind)} (default: all)",
     )
     parser.add_argument(
-        "--sabotage", choices=[*Guarantee], help="take this guarantee away from score: the books must show it"
+        "--sabotage",
+        choices=[each.value for each in Guarantee],
+        help="take this guarantee away from score: the books must show it",
     )
     parser.add_argument("--folder", type=Path, help="for data and logs; emptied first (FRAUDSENSE_DATA_DIR/chaos)")
     parser.add_argument("--json", action="store_true", help="only the line of JSON")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Exit code 0 where the books balance, 1 where they do not or a part does not start."""
+    """Exit code 0 where the books balance under every fault, 1 where not or a part does not start."""
     folder = args.folder or load_settings().data_dir / "chaos"
-    fault_setting = f"{args.sabotage}:off" if args.sabotage else ""
+    sabotage = Guarantee(args.sabotage) if args.sabotage else None
     faults = schedule(args.seed, args.seconds, args.faults)
-    plan = Plan(args.seed, args.seconds, args.rate, faults, fault_setting)
+    plan = Plan(args.seed, args.seconds, args.rate, faults, sabotage)
     logging.getLogger().addHandler(logging.NullHandler())  # clients log each lost connection, and many are lost
     say = partial(print, file=sys.stderr, flush=True) if args.json else tell
     outcome, code = None, INTERRUPTED
@@ -72,13 +74,12 @@ def _report(plan: Plan, outcome: Outcome, folder: Path, only_json: bool) -> int:
     if not only_json:
         Console().print(tables(plan, outcome))
     print(json_line(plan, outcome), flush=True)
-    if holds(outcome):
-        return 0
-    for complaint in complaints(outcome):
-        print(f"fraudsense: {complaint}", file=sys.stderr)
-    where = f"Read the logs in {folder / 'logs'}; --seed {plan.seed} draws the same schedule."
-    print(f"fraudsense: The books do not balance. {where}", file=sys.stderr)
-    return 1
+    judged = [*complaints(outcome), *verdicts(plan, outcome)]
+    if judged:
+        judged.append(f"Read the logs in {folder / 'logs'}; --seed {plan.seed} draws the same schedule.")
+    for line in judged:
+        print(f"fraudsense: {line}", file=sys.stderr)
+    return 1 if judged else 0
 
 
 def _positive(text: str) -> float:

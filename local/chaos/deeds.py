@@ -5,6 +5,7 @@ import signal
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import count
 from time import monotonic
 
@@ -14,7 +15,7 @@ from redis.exceptions import RedisError
 from local.chaos.ledger import Ledger, Told
 from local.chaos.listener import StreamClient
 from local.chaos.payments import Door
-from local.chaos.schedule import Away, Fault, Kind
+from local.chaos.schedule import SERVICES, Away, Fault, Kind
 from local.chaos.traffic import Traffic, envelope
 from local.supervisor import TICK, Supervisor
 from shared.messages.envelope import ENVELOPE_VERSION, MAX_ITEMS
@@ -50,12 +51,17 @@ async def do(fault: Fault, scene: Scene) -> None:
     await _DEEDS[fault.kind](scene, fault)
 
 
-async def _kill(scene: Scene, fault: Fault) -> None:
-    part = fault.kind.partition("-")[2]
+async def _end(scene: Scene, fault: Fault) -> None:
+    """End a part by a signal; the supervisor starts it again."""
+    how, _, part = fault.kind.partition("-")
     async with scene.turns[part]:
         pid = scene.supervisor.pids()[part]
-        scene.supervisor.send(part, signal.SIGKILL)
+        scene.supervisor.send(part, signal.SIGKILL if how == "kill" else signal.SIGTERM)
+        if fault.kind is Kind.KILL_REDIS:
+            scene.ledger.redis_killed.append(datetime.now(UTC))
         await _until(lambda: scene.supervisor.pids()[part] != pid, DOWN_SECONDS, f"{part} was not started again")
+        if part in SERVICES:
+            await _healed(scene.supervisor, part)
 
 
 async def _die_at_step(scene: Scene, fault: Fault) -> None:
@@ -85,11 +91,15 @@ async def _outage(scene: Scene, away: Away, seconds: float) -> None:
     supervisor, service = scene.supervisor, away.service
     async with scene.turns[service]:
         await (_hang if away.hangs else _keep_down)(supervisor, service, seconds)
-        deadline = monotonic() + HEAL_SECONDS
-        while await asyncio.to_thread(supervisor.unready, service):
-            if monotonic() > deadline:
-                raise NotDone(f"{service} did not come back")
-            await asyncio.sleep(TICK)
+        await _healed(supervisor, service)
+
+
+async def _healed(supervisor: Supervisor, service: str) -> None:
+    deadline = monotonic() + HEAL_SECONDS
+    while await asyncio.to_thread(supervisor.unready, service):
+        if monotonic() > deadline:
+            raise NotDone(f"{service} did not come back")
+        await asyncio.sleep(TICK)
 
 
 async def _hang(supervisor: Supervisor, service: str, seconds: float) -> None:
@@ -145,15 +155,16 @@ async def _drop_websocket(scene: Scene, _: Fault) -> None:
 
 
 async def _flush_redis(scene: Scene, _: Fault) -> None:
-    deadline = monotonic() + DOWN_SECONDS
     async with scene.turns["redis"]:
-        while not scene.ledger.flushed:
+        deadline, emptied = monotonic() + DOWN_SECONDS, False
+        while not emptied:
             try:
-                scene.ledger.flushed = await scene.redis.flushall()
+                emptied = await scene.redis.flushall()
             except RedisError as error:
                 if monotonic() > deadline:
                     raise NotDone("Redis could not be emptied") from error
                 await asyncio.sleep(TICK)
+        scene.ledger.flushed = True
 
 
 def _mark(scene: Scene) -> str:
@@ -176,7 +187,7 @@ async def _until(holds: Callable[[], bool], seconds: float, otherwise: str) -> N
 
 
 _DEEDS: Mapping[Kind, Callable[[Scene, Fault], Awaitable[None]]] = {
-    **dict.fromkeys((Kind.KILL_INGEST, Kind.KILL_SCORE, Kind.KILL_ALERTS), _kill),
+    **dict.fromkeys((kind for kind in Kind if kind.startswith(("kill-", "term-"))), _end),
     **dict.fromkeys((kind for kind in Kind if kind.startswith("die-")), _die_at_step),
     **dict.fromkeys((kind for kind in Kind if kind.is_outage), _take_away),
     Kind.POISON_BYTES: _poison_bytes,

@@ -1,8 +1,9 @@
 """Reading what the services hold: rows, histories, and what is left in the queue."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from struct import unpack
 from typing import Any
 
@@ -15,6 +16,8 @@ from local.chaos.books import Days, Found, Rejected, StoredAlert
 from shared.redis_keys import account_key
 
 CONNECT_SECONDS = 5
+WRITTEN_WITHIN = timedelta(seconds=5)
+"""Redis writes at the latest so long after it answered: it holds writes back while the disk is slow."""
 _DAYS = "days:"
 
 _ROWS = 'SELECT transaction_id, count(*) FROM "{}" GROUP BY 1'
@@ -24,6 +27,15 @@ _ALERTS = "SELECT id::text AS alert_id, seq, transaction_id, announced_at FROM a
 _BY_DAY = """
 SELECT account_id, currency, floor(extract(epoch FROM timestamp) / 86400)::bigint, count(*)
 FROM transactions GROUP BY 1, 2, 3
+"""
+_AT_RISK = """
+SELECT account_id, currency, floor(extract(epoch FROM timestamp) / 86400)::bigint, count(*)
+FROM transactions
+WHERE EXISTS (
+    SELECT FROM unnest(%s::timestamptz[]) AS killed
+    WHERE received_at <= killed AND created_at >= killed - %s::interval
+)
+GROUP BY 1, 2, 3
 """
 _KNOWN = """
 SELECT transaction_id FROM transaction_ids
@@ -50,7 +62,13 @@ def progress(database_url: str) -> Progress:
 
 
 def found(
-    urls: Mapping[str, str], *, dead_letters: int, left_in_queue: Sequence[bytes], unready: Sequence[str]
+    urls: Mapping[str, str],
+    *,
+    dead_letters: int,
+    left_in_queue: Sequence[bytes],
+    unready: Sequence[str],
+    redis_killed: Sequence[datetime] = (),
+    rebuilt: Sequence[str] = (),
 ) -> Found:
     """What database and Redis hold, beside what the caller knows already."""
     with psycopg.connect(urls["database"], connect_timeout=CONNECT_SECONDS) as connection:
@@ -68,6 +86,8 @@ def found(
             recorded_history=recorded,
             history=counted,
             unready=unready,
+            at_risk=_by_day(connection.execute(_AT_RISK, [[*redis_killed], WRITTEN_WITHIN])),
+            rebuilt=rebuilt,
         )
 
 
@@ -87,12 +107,18 @@ def _histories(
     connection: psycopg.Connection[Any], redis_url: str
 ) -> tuple[Mapping[str, Days], Mapping[str, Days]]:
     """As recorded and as counted, by account and currency; by its key in Redis what is not recorded."""
-    recorded: defaultdict[str, dict[int, int]] = defaultdict(dict)
-    names: dict[str, str] = {}
-    for account, currency, day, number in connection.execute(_BY_DAY):
-        name = names[account_key(account, f"{_DAYS}{currency}")] = f"{account} {currency}"
-        recorded[name][day] = number
+    recorded = _by_day(connection.execute(_BY_DAY))
+    pairs = (name.split() for name in recorded)
+    names = {account_key(account, f"{_DAYS}{currency}"): f"{account} {currency}" for account, currency in pairs}
     return recorded, {names.get(key, key): days for key, days in _counted(redis_url).items()}
+
+
+def _by_day(rows: Iterable[tuple[str, str, int, int]]) -> dict[str, dict[int, int]]:
+    """By "account currency"."""
+    by_day: defaultdict[str, dict[int, int]] = defaultdict(dict)
+    for account, currency, day, number in rows:
+        by_day[f"{account} {currency}"][day] = number
+    return by_day
 
 
 def _counted(redis_url: str) -> Mapping[str, Days]:

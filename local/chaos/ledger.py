@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import IntFlag
 
 
@@ -19,7 +20,7 @@ class Sent:
     """Ids by what their clients know: accepted at least once, refused each time (4xx), unknown (503, no answer).
 
     `conflicting` ids were sent with two contents; `poison` and `newer` are the marks of messages that cannot be
-    read and of envelopes of a newer version; `flushed` where Redis was emptied.
+    read and of envelopes of a newer version; `flushed` where Redis was emptied; `redis_killed` is when it was.
     """
 
     accepted: frozenset[str] = frozenset()
@@ -29,6 +30,7 @@ class Sent:
     poison: frozenset[str] = frozenset()
     newer: frozenset[str] = frozenset()
     flushed: bool = False
+    redis_killed: tuple[datetime, ...] = ()
 
 
 class Ledger:
@@ -42,6 +44,7 @@ class Ledger:
         self.poison: set[str] = set()
         self.newer: set[str] = set()
         self.flushed = False
+        self.redis_killed: list[datetime] = []
         self._told: dict[str, Told] = {}
 
     def note(self, transaction_ids: Iterable[str], told: Told) -> None:
@@ -62,4 +65,5 @@ class Ledger:
             poison=frozenset(self.poison),
             newer=frozenset(self.newer),
             flushed=self.flushed,
+            redis_killed=tuple(self.redis_killed),
         )

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from local.chaos.books import Check
-from local.chaos.campaign import Outcome, Plan
+from local.chaos.campaign import FAULTS, SHOWN_BY, Outcome, Plan
 
 EXAMPLES = 5
 
@@ -19,11 +19,26 @@ def holds(outcome: Outcome) -> bool:
     return all(check.holds for check in outcome.checks)
 
 
+def balances(outcome: Outcome) -> bool:
+    """Whether every check of the books holds, whatever became of the faults."""
+    return all(check.holds for check in outcome.checks if check.name != FAULTS)
+
+
+def shows(plan: Plan, outcome: Outcome) -> bool | None:
+    """Whether the books show the guarantee that was taken away; None where none was."""
+    if plan.sabotage is None:
+        return None
+    return any(check.name == SHOWN_BY[plan.sabotage] and not check.holds for check in outcome.checks)
+
+
 def summary(plan: Plan, outcome: Outcome) -> dict[str, Any]:
     """Everything in numbers; rates are payments a second over the time of the load."""
     ledger, sent = outcome.ledger, outcome.ledger.closed()
     return {
         "holds": holds(outcome),
+        "balances": balances(outcome),
+        "sabotage": plan.sabotage,
+        "sabotage_shows": shows(plan, outcome),
         "seed": plan.seed,
         "seconds": plan.seconds,
         "rate": plan.rate,
@@ -71,3 +86,16 @@ def complaints(outcome: Outcome) -> Iterator[str]:
             examples = "; ".join(check.wrong[:EXAMPLES])
             more = len(check.wrong) - EXAMPLES
             yield f"{check.name}: {examples}" + (f"; and {more:,} more" if more > 0 else "")
+
+
+def verdicts(plan: Plan, outcome: Outcome) -> Iterator[str]:
+    """What the run proves where it is not that all is well: a sentence each."""
+    if not balances(outcome):
+        yield "The books do not balance."
+    elif not holds(outcome):
+        yield "The books balance, but not every fault came about: the run proves less than it should."
+    if plan.sabotage and shows(plan, outcome):
+        yield f"That was to be: score ran without its guarantee `{plan.sabotage}`."
+    elif plan.sabotage:
+        check = SHOWN_BY[plan.sabotage]
+        yield f"The sabotage did not show: without the guarantee `{plan.sabotage}` the check `{check}` must break."

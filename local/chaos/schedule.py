@@ -8,8 +8,8 @@ from math import ceil
 from random import Random
 
 FAULTS_IN_300_SECONDS = 12
-LONG_RUN_SECONDS = 900
-LONGEST_OUTAGE_SECONDS = 150.0
+LONG_OUTAGES = {900: (100.0, 150.0), 300: (60.0, 75.0)}
+"""A run of so many seconds or more -> how long its one long outage lasts, in seconds."""
 SHORTEST_OUTAGE_SECONDS = 2.0
 FIRST, LAST = 0.05, 0.92
 """Faults strike between these shares of the run: after a start in peace, and with load to see them heal."""
@@ -22,11 +22,17 @@ SERVICES = ("redis", "postgres", "rabbitmq")
 
 
 class Kind(StrEnum):
-    """What can happen. `die-...`: score is killed just before that step of a batch."""
+    """What can happen: `kill-...` by SIGKILL, `term-...` by SIGTERM; `die-...` kills score before that step."""
 
     KILL_INGEST = "kill-ingest"
     KILL_SCORE = "kill-score"
     KILL_ALERTS = "kill-alerts"
+    KILL_REDIS = "kill-redis"
+    KILL_POSTGRES = "kill-postgres"
+    KILL_RABBITMQ = "kill-rabbitmq"
+    TERM_INGEST = "term-ingest"
+    TERM_SCORE = "term-score"
+    TERM_ALERTS = "term-alerts"
     DIE_DECODE = "die-decode"
     DIE_OBSERVE = "die-observe"
     DIE_DECIDE = "die-decide"
@@ -79,7 +85,8 @@ class Fault:
 def schedule(seed: int, seconds: float, kinds: Sequence[Kind] = tuple(Kind)) -> list[Fault]:
     """The faults of a run of so many seconds, by time: 12 or more in 300 s, each kind at least once.
 
-    Outages follow one another and last 5 to 30 s in a run of 300 s; a run of 900 s or more has one of over 100 s.
+    Outages follow one another and last 5 to 30 s in a run of 300 s, and one of them 60 to 75 s; in a run of 900 s
+    or more one lasts 100 to 150 s.
     """
     chance = Random(f"{seed}:faults")
     number = max(len(kinds), ceil(FAULTS_IN_300_SECONDS * seconds / 300))
@@ -102,7 +109,7 @@ def _in_sequence(kinds: Sequence[Kind], seconds: float, chance: Random) -> Itera
     span = (LAST - FIRST) * seconds
     healing = min(HEALING_SECONDS, HEALING_SHARE * span / max(1, len(kinds)))
     free = span - healing * len(kinds) - sum(durations)
-    cuts = sorted(chance.uniform(0, free) for _ in kinds)
+    cuts = sorted(chance.uniform(0, max(0.0, free)) for _ in kinds)
     away = 0.0
     for kind, duration, cut in zip(kinds, durations, cuts, strict=True):
         yield Fault(FIRST * seconds + cut + away, kind, duration, _away(kind, chance))
@@ -113,14 +120,17 @@ def _durations(number: int, seconds: float, chance: Random) -> list[float]:
     """A sixtieth to a tenth of the run, at most 30 s, shorter where all together would leave no time to heal."""
     low = max(SHORTEST_OUTAGE_SECONDS, min(5.0, seconds / 60))
     high = max(low, min(30.0, seconds / 10))
-    durations = [chance.uniform(low, high) for _ in range(number)]
-    budget = AT_MOST_AWAY * (LAST - FIRST) * seconds
-    if sum(durations) > budget:
-        shrink = max(0.0, (budget - number * low) / (sum(durations) - number * low))
-        durations = [low + shrink * (each - low) for each in durations]
-    if durations and seconds >= LONG_RUN_SECONDS:
-        durations[chance.randrange(number)] = chance.uniform(100.0, LONGEST_OUTAGE_SECONDS)
-    return durations
+    long = _long_outage(seconds, chance) if number else []
+    number -= len(long)
+    above = [chance.uniform(0, high - low) for _ in range(number)]
+    room = max(0.0, AT_MOST_AWAY * (LAST - FIRST) * seconds - sum(long) - number * low)
+    shrink = min(1.0, room / sum(above)) if any(above) else 1.0
+    return chance.sample([*(low + shrink * each for each in above), *long], number + len(long))
+
+
+def _long_outage(seconds: float, chance: Random) -> list[float]:
+    """One, as long as the run allows; none in a short run."""
+    return [chance.uniform(*limits) for least, limits in LONG_OUTAGES.items() if seconds >= least][:1]
 
 
 def _away(kind: Kind, chance: Random) -> tuple[Away, ...]:

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +20,17 @@ DOORS = ("ingest", "score", "alerts")
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """What runs: its supervisor, and URLs of database, redis, rabbitmq, ingest and alerts."""
+    """What runs: its supervisor, URLs of database, redis, rabbitmq, ingest and alerts, and its environment."""
 
     supervisor: Supervisor
     urls: Mapping[str, str]
+    environment: Mapping[str, str]
+
+    def rebuild(self, accounts: Sequence[str]) -> None:
+        """Rebuild these accounts' histories from the records, as after a failover; raises PartFailed, Stopped."""
+        chosen = (word for account in accounts for word in ("--account", account))
+        command = python_module("local", "rebuild-history", "--all", "--json", *chosen)
+        self.supervisor.run_job("rebuild-history", command, self.environment)
 
 
 @contextmanager
@@ -35,15 +42,13 @@ def running_stack(
         supervisor = Supervisor(folder, stopping, tell)
         try:
             tell(f"Starting everything in {folder.path}")
-            yield Stack(supervisor, _start(folder, supervisor, fault_setting, tell))
+            yield _start(folder, supervisor, fault_setting, tell)
         finally:
             tell("Stopping")
             supervisor.stop()
 
 
-def _start(
-    folder: DataFolder, supervisor: Supervisor, fault_setting: str, tell: Callable[[str], None]
-) -> Mapping[str, str]:
+def _start(folder: DataFolder, supervisor: Supervisor, fault_setting: str, tell: Callable[[str], None]) -> Stack:
     services = prepare(tuple(MODULES), folder, tell, afresh=True)
     ports = {door: kept_port(folder, door) for door in DOORS}
     urls = {name: service.url for name, service in services.items()}
@@ -57,7 +62,8 @@ def _start(
     supervisor.start(function_group("score", ports["score"], environment | {"FRAUDSENSE_FAULT": fault_setting}))
     supervisor.start(function_group("ingest", ports["ingest"], environment))
     supervisor.wait_ready()
-    return urls | {door: f"http://127.0.0.1:{ports[door]}" for door in DOORS}
+    doors = {door: f"http://127.0.0.1:{ports[door]}" for door in DOORS}
+    return Stack(supervisor, urls | doors, environment)
 
 
 def _environment(urls: Mapping[str, str], ports: Mapping[str, int], folder: DataFolder) -> dict[str, str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from local.chaos.books import Check, Found, Heard, Rejected, StoredAlert, balance
+from local.chaos.books import Check, Found, Heard, Rejected, StoredAlert, balance, lost
 from local.chaos.ledger import Ledger, Sent, Told
 
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
@@ -119,3 +119,37 @@ def test_an_emptied_redis_need_not_know_an_account_that_was_not_seen_since() -> 
     assert broken(SENT, replace(FOUND, recorded_history=both)) == ["history"]
     half = {**FOUND.recorded_history, "acct-1 EUR": {1: 1}}
     assert broken(flushed, replace(FOUND, recorded_history=half)) == ["history"]
+
+
+def killed(**histories: Any) -> list[str]:
+    """What a killed Redis lost, of a transaction at risk on day 1 in one account."""
+    at_risk = {"acct-1 USD": {1: 1}}
+    return lost(replace(SENT, redis_killed=(NOON,)), replace(FOUND, at_risk=at_risk, **histories))
+
+
+def test_a_killed_redis_may_have_lost_what_was_recorded_around_then() -> None:
+    assert killed() == []
+    assert killed(history={"acct-1 USD": {1: 2}}) == ["acct-1"]
+    assert lost(SENT, replace(FOUND, history={"acct-1 USD": {1: 2}})) == []
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        {"acct-1 USD": {1: 1}},
+        {"acct-1 USD": {1: 4}},
+        {"acct-1 USD": {1: 2, 2: 1}},
+        {"acct-1 USD": {1: 2}, "acct-1 EUR": {1: 1}},
+    ],
+    ids=["more than was at risk", "too many", "another day", "another currency"],
+)
+def test_no_killed_redis_explains_any_other_difference(history: dict[str, Any]) -> None:
+    assert killed(history=history) == []
+
+
+def test_accounts_that_were_rebuilt_are_counted_and_must_balance() -> None:
+    sent, rebuilt = replace(SENT, redis_killed=(NOON,)), replace(FOUND, rebuilt=["acct-1"])
+    [history] = [check for check in balance(sent, rebuilt, HEARD) if check.name == "history"]
+    assert history.holds
+    assert history.numbers["rebuilt after a kill of Redis"] == 1
+    assert broken(sent, replace(rebuilt, history={"acct-1 USD": {1: 2}})) == ["history"]

@@ -43,10 +43,21 @@ def test_outages_follow_one_another_within_the_run(seed: int, seconds: float) ->
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_outages_of_five_minutes_last_five_to_thirty_seconds(seed: int) -> None:
-    lengths = [fault.seconds for fault in outages(schedule(seed, 300))]
+def test_outages_of_five_minutes_last_five_to_thirty_seconds_but_for_a_long_one(seed: int) -> None:
+    *lengths, longest = sorted(fault.seconds for fault in outages(schedule(seed, 300)))
+    assert 60 <= longest <= 75
     assert min(lengths) >= 5
     assert max(lengths) <= 30
+
+
+def test_the_long_outage_meets_any_service() -> None:
+    longest = [max(outages(schedule(seed, 300)), key=lambda fault: fault.seconds) for seed in SEEDS]
+    assert {away.service for fault in longest for away in fault.away} == {"redis", "postgres", "rabbitmq"}
+
+
+@pytest.mark.parametrize("seconds", [20, 60, 299])
+def test_a_short_run_has_no_long_outage(seconds: float) -> None:
+    assert max(fault.seconds for fault in outages(schedule(1, seconds))) <= 30
 
 
 @pytest.mark.parametrize("seed", SEEDS)
