@@ -32,7 +32,7 @@ from shared.redis_keys import WRITABLE
 from shared.telemetry import metrics
 
 OBSERVE = Script("observe.lua")
-LONGEST_LOAD = timedelta(seconds=10)
+LONGEST_LOAD = timedelta(seconds=7)
 """An observation reads accounts from the books for so long at most; then it raises, and keeps what was read."""
 _ANSWER = Struct("<24d")
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from functions.score.circling import ROUND
+from functions.score.deployments import ANSWERING
 from shared.broker.rabbitmq import CONFIRM_TIMEOUT
 from shared.database.connection import CONNECTION_SETTINGS, LONGEST_USE
 from shared.database.recorder import ANNOUNCING
@@ -41,17 +42,18 @@ def putting_back() -> float:
 
 
 def longest_wait_in_vain() -> float:
-    """Seconds until a message goes back: the budget, and a last attempt at what is still away."""
+    """Seconds until a message goes back: asking for news, the budget, a last attempt at what is still away."""
     reading = CONNECTION_SETTINGS["connect_timeout"] + LONGEST_LOAD.total_seconds()
     last_attempt = max(longest_answer_of_redis() + reading, longest_answer_of_postgres())
-    return Settings().retry_budget_seconds + last_attempt + putting_back()
+    return ANSWERING.total_seconds() + Settings().retry_budget_seconds + last_attempt + putting_back()
 
 
 def longest_invocation() -> float:
     """Seconds where the last attempt succeeds, slowly, and so does all that follows it, or the last of that fails."""
     last_attempts = longest_observation() + longest_answer_of_postgres()
     announcing = 2 * ANNOUNCING.total_seconds() + longest_answer_of_redis()
-    return Settings().retry_budget_seconds + last_attempts + max(announcing, putting_back())
+    waited = ANSWERING.total_seconds() + Settings().retry_budget_seconds
+    return waited + last_attempts + max(announcing, putting_back())
 
 
 def test_prefetched_messages_are_settled_within_the_brokers_ack_timeout_even_if_each_waits_its_budget() -> None:
