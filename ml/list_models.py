@@ -14,6 +14,9 @@ from shared.database.deployments import Deployed, running
 from shared.domain.errors import ModelInvalid
 from shared.model_registry import RegistryUnavailable
 
+TABLE_WIDTH = 130
+"""Versions are copied from it, so none is cut off."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `list`."""
@@ -55,7 +58,9 @@ def _as_json(version: str, manifest: Manifest | None, deployed: list[Deployed]) 
 
 
 def _print_table(manifests: dict[str, Manifest | None], deployed: list[Deployed]) -> None:
-    table = Table("version", "trained on", "does", "since", "by", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for name in ("version", "trained on", "does", "since", "by"):
+        table.add_column(name, no_wrap=True)
     for version, manifest in manifests.items():
         window = (
             f"{manifest.training_window.first} to {manifest.training_window.last}" if manifest else "unreadable"
@@ -64,4 +69,6 @@ def _print_table(manifests: dict[str, Manifest | None], deployed: list[Deployed]
         told = [[said(each), f"{each.deployed_at:%Y-%m-%d %H:%M} UTC", each.by or ""] for each in doing]
         cells = [version, window, *(told[0] if told else ["", "", ""])]
         table.add_row(*(Text(cell) for cell in cells))
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    console.width = max(console.width, TABLE_WIDTH)
+    console.print(table)
