@@ -49,7 +49,7 @@ def longest_wait_in_vain() -> float:
 
 
 def longest_invocation() -> float:
-    """Seconds where the last attempt succeeds, slowly, and so does all that follows it, or the last of that fails."""
+    """Seconds where the last attempts succeed, slowly, and announcing does or the last of them fails."""
     last_attempts = longest_observation() + longest_answer_of_postgres()
     announcing = 2 * ANNOUNCING.total_seconds() + longest_answer_of_redis()
     waited = ANSWERING.total_seconds() + Settings().retry_budget_seconds
