@@ -1,4 +1,4 @@
-"""Where registered models are kept: one folder a version in a folder."""
+"""Where registered models are kept: one folder a version, in a folder or in Azure Blob Storage."""
 
 import os
 import shutil
@@ -56,4 +56,8 @@ class FolderRegistry:
 
 def registry_for(settings: Settings) -> ModelRegistry:
     """The registry that the settings name, else the folder `models` in the data folder."""
+    if settings.model_registry.startswith(("https://", "http://")):
+        from shared.blob_registry import BlobRegistry  # noqa: PLC0415 - twice as slow to import as all of score
+
+        return BlobRegistry(settings.model_registry)
     return FolderRegistry(Path(settings.model_registry or settings.data_dir / "models"))

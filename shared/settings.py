@@ -54,7 +54,11 @@ class Settings(BaseSettings):
     alerts_port: int = Field(8080, description="Local port of alerts and the dashboard")
     data_dir: Path = Field(Path(".local"), description="Data folder of the local build")
     model_dir: Path = Field(SHIPPED_MODEL, description="Model folder: manifest.json, forest.npz")
-    model_registry: str = Field("", description="Folder of registered models; else models in the data folder")
+    model_registry: str = Field(
+        "",
+        description="Registered models: a folder or an Azure Blob container's URL; else models in the data folder",
+        repr=False,
+    )
 
     rate_limit_per_minute: int = Field(60, ge=0, description="Transactions an account may post a minute; 0 = off")
     receipt_hours: int = Field(24, gt=0, description="How long a receipt answers 409 for other content")
