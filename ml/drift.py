@@ -67,15 +67,16 @@ class Drift:
         rows = np.array([step.row for step in steps])
         columns = dict(zip(FEATURES, rows.T, strict=True)) | {RISK: self._risks(steps)}
         for name, values in columns.items():
-            counts = counted(values, self._expected(name).edges)
+            counts = counted(values, self.expected(name).edges)
             self.counts[name] = self.counts[name] + counts if name in self.counts else counts
 
     def indices(self) -> dict[str, float]:
         """The population stability index of the risk and of each feature, the largest first."""
-        found = {name: stability_index(self._expected(name), counts) for name, counts in self.counts.items()}
+        found = {name: stability_index(self.expected(name), counts) for name, counts in self.counts.items()}
         return dict(sorted(found.items(), key=lambda each: -each[1]))
 
-    def _expected(self, name: str) -> Spread:
+    def expected(self, name: str) -> Spread:
+        """How a feature, or the risk, was spread over the training window."""
         return self.reference.risk if name == RISK else self.reference.features[name]
 
     def _risks(self, steps: list[Step]) -> NDArray[np.float64]:
@@ -91,10 +92,12 @@ def _print(drift: Drift, model_version: str) -> None:
     table.add_column("stability index", justify="right")
     table.add_column("")
     for name, index in drift.indices().items():
-        table.add_row(Text(name), f"{index:.3f}", _said(index))
+        table.add_row(Text(name), f"{index:.3f}", _said(index, drift.expected(name)))
     Console(highlight=False).print(table)
     print(f"{drift.transactions:,} transactions against the training window of {model_version}.")
 
 
-def _said(index: float) -> str:
+def _said(index: float, expected: Spread) -> str:
+    if index > MODERATE and expected.shares[-1] == 1:
+        return "was absent from the training window"
     return "large: look at the data, train again" if index > LARGE else "moderate" if index > MODERATE else ""

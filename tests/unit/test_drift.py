@@ -11,7 +11,8 @@ from ml.manifest import read_manifest
 from ml.reference import REFERENCE, Spread, counted, reference_of, spread_of, stability_index
 from shared.command_line import main
 from shared.domain.features import FEATURES
-from tests.unit.test_train import Line, lines, train, written
+from tests.csv_files import Line, lines, written
+from tests.unit.test_train import train
 
 NORMAL = np.random.default_rng(7).normal(size=20_000)
 
@@ -91,6 +92,17 @@ def test_amounts_ten_times_as_large_stand_first(folder: Path, capsys: pytest.Cap
 
     assert found["amount"] > 0.25
     assert [*found.values()] == sorted(found.values(), reverse=True)
+
+
+def test_a_table_tells_what_the_model_never_saw(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = folder / "transactions.csv"
+
+    assert (
+        main("python -m ml", "", COMMANDS, ["drift", "--model", str(folder / "model"), "--data", str(data)]) == 0
+    )
+
+    shown = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if "  " in line.strip()}
+    assert shown["merchant_risk_score"].rstrip().endswith("was absent from the training window")
 
 
 def test_a_model_without_a_sound_reference_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
