@@ -21,7 +21,7 @@ from tests.contract.brokers import rabbitmq_broker
 
 LONGEST = timedelta(days=40)
 ACCOUNT_KEYS = {
-    "admitted", "refused", "known", "events", "places", "merchants", "amounts:USD", "so_far:USD", "days:USD",
+    "admitted", "refused", "known", "events", "places", "merchants", "amounts:USD", "so_far:USD", "days:USD", "hours",
 }  # fmt: skip
 OTHER_KEYS = {"receipt", "health:writable"}
 
