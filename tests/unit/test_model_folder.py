@@ -85,7 +85,7 @@ def test_its_version_names_the_mode(folder: Path) -> None:
 
 
 def test_training_without_labels_into_the_same_folder_leaves_no_combiner_behind(folder: Path) -> None:
-    files = {name: (SHIPPED_MODEL / name).read_bytes() for name in SHIPPED.files}
+    files = {name: (SHIPPED_MODEL / name).read_bytes() for name in SHIPPED.sha256}
 
     write_model(folder, sealed(SHIPPED, files), files, None)
 
