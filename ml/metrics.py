@@ -178,7 +178,10 @@ def curves(label: Floats, risk: Floats) -> Curves:
 
 
 def _points(x: Floats, y: Floats) -> tuple[tuple[float, float], ...]:
-    at = np.unique(np.linspace(0, len(x) - 1, POINTS).astype(int))
+    """Half of them even along the curve, half along x, which rises: steep and flat parts keep their shape."""
+    along_curve = np.linspace(0, len(x) - 1, POINTS // 2).astype(int)
+    along_x = np.searchsorted(x, np.linspace(x[0], x[-1], POINTS // 2))
+    at = np.unique(np.concatenate([along_curve, along_x]))
     return tuple(zip(x[at].round(5).tolist(), y[at].round(5).tolist(), strict=True))
 
 
