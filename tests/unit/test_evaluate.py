@@ -3,17 +3,23 @@
 import csv
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ml.__main__ import COMMANDS
+from ml.forest import load_scorer
+from ml.replay import after, no_labels, replayed
 from ml.results import Report
 from shared.command_line import main
+from shared.transactions_csv import read_transactions
 from tests.csv_files import Line, cut_short, lines, unsorted, written
 
 SPLIT = {"--train-from": "2026-01-11", "--train-to": "2026-01-25", "--test-from": "2026-02-02"}
+FEEDS = {"none": no_labels, "all": after(timedelta(days=7))}
 
 
 def evaluate(data: Path, *options: str, **days: str) -> int:
@@ -149,12 +155,12 @@ def test_without_labels_there_are_risks_but_no_figures(tmp_path: Path, capsys: p
 
 FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "missing": (lambda _path: None, "cannot be read"),
-    "empty": (lambda path: path.write_text(""), "lacks the column"),
+    "empty": (lambda path: path.write_text(""), "is empty"),
     "only a header": (lambda path: written(path, []), "holds no transactions"),
     "ten rows": (lambda path: written(path, lines(10)), "a forest needs at least 1000"),
     "unsorted": (unsorted, "not in time order: transaction txn-20 is older"),
     "cut short": (cut_short, "damaged or cut short"),
-    "no text": (lambda path: path.write_bytes(bytes(range(256)) * 9), "line"),
+    "no text": (lambda path: path.write_bytes(bytes(range(256)) * 9), "not text in UTF-8"),
     "no frauds": (lambda path: written(path, lines(fraud=lambda _: 0)), "no fraud: nothing can be told apart"),
     "only frauds": (lambda path: written(path, lines(fraud=lambda _: 1)), "only frauds"),
     "ends before the test": (lambda path: written(path, lines()[:3100]), "ends on 2026-01-31, before the test"),
@@ -218,3 +224,23 @@ def test_a_report_that_cannot_be_written_is_said(tmp_path: Path, capsys: pytest.
     assert evaluate(data, "--out", str(data / "report.json")) == 2
 
     assert "cannot be written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("mode", ["none", "all"])
+def test_the_scorer_gives_the_same_risks_as_the_evaluation(tmp_path: Path, mode: str) -> None:
+    rows = lines(fraud=lambda n: int(n % 50 == 0))
+    evaluated = scores(tmp_path, "--labels", mode, rows=rows)
+    data, model = tmp_path / "transactions.csv", tmp_path / "model"
+    window = ["--from", SPLIT["--train-from"], "--to", SPLIT["--train-to"]]
+    command = ["train", "--data", str(data), "--out", str(model), *window, "--labels", mode]
+    assert main("python -m ml", "", COMMANDS, command) == 0
+
+    scorer, served = load_scorer(model), {}
+    for day in replayed(read_transactions(data), "the file", FEEDS[mode]):
+        of_day = replace(scorer, signals=day[0].signals)
+        decisions = of_day.decide([step.transaction for step in day], [step.history for step in day])
+        pairs = zip(day, decisions, strict=True)
+        served |= {step.transaction.transaction_id: (each.risk, each.anomaly) for step, each in pairs}
+
+    for name, found in evaluated.items():
+        assert served[name] == pytest.approx(found, abs=1e-9)
