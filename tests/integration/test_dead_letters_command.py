@@ -136,7 +136,7 @@ async def test_a_transaction_that_broke_the_scorer_is_scored_once_that_is_mended
             raise ZeroDivisionError
 
     posted = a_posted_transaction(transaction_id=f"t-{uuid4()}")
-    place.invocations(scorer=Broken()).run([an_envelope(posted)])
+    place.invocations(scorer=Broken).run([an_envelope(posted)])
     assert place.rows() == [("scoring_failed", 1)]
 
     place.answer("redrive", "--all", "--source", "quarantine")

@@ -140,7 +140,7 @@ def test_labels_of_a_compressed_file_of_transactions_fit_what_a_replay_posts(
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"", "lacks a column transaction_id or trans_num"),
+        (b"", "is empty"),
         (b"transaction_id,amount\na,1\n", "lacks a column label or is_fraud"),
         (b"transaction_id,label\n\xff\xfe,fraud\n", "not text in UTF-8"),
         (b'transaction_id,label\n"a,fraud\n', "line 2: unexpected end of data"),
