@@ -133,7 +133,8 @@ def test_what_only_adds_is_none(database_url, statement):
 def after(database_url: str, statement: str) -> list[str]:
     """The contractions that a statement would be; it is not kept."""
     with psycopg.connect(database_url) as connection:
-        connection.execute("TRUNCATE transactions, scores, labels, alerts, rejected_messages CASCADE")  # others' rows
+        # Rows of other tests may contradict the statement.
+        connection.execute("TRUNCATE transactions, scores, labels, alerts, rejected_messages CASCADE")
         before = read_schema(connection)
         connection.execute(statement)
         found = contractions(before, read_schema(connection))
