@@ -52,8 +52,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _accounts(chosen: Sequence[str] | None, pasts: PostgresPasts) -> Iterator[Sequence[str]]:
-    """The chosen accounts, or all that the books know, a page at a time."""
+    """The chosen accounts, or all that the books know, a page at a time. Raises UserError for one they do not."""
     if chosen:
+        if strangers := pasts.strangers(chosen):
+            named = ", ".join(map(repr, strangers))
+            raise UserError(f"Nothing is recorded of {named}. Give account ids as they were posted.")
         yield from pages(sorted(set(chosen)))
         return
     last = ""

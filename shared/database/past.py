@@ -70,6 +70,11 @@ WHERE NOT EXISTS (SELECT FROM transaction_ids WHERE transaction_id = seen.id)
     AND NOT EXISTS (SELECT FROM rejected_messages WHERE transaction_id = seen.id)
 """
 
+_STRANGERS = """
+SELECT DISTINCT id COLLATE "C" FROM unnest(%b::text[]) AS asked(id)
+WHERE NOT EXISTS (SELECT FROM transactions WHERE account_id = asked.id) ORDER BY 1
+"""
+
 # From one account to the next by the index, however many transactions lie between them.
 _ACCOUNTS = """
 WITH RECURSIVE page(id, n) AS (
@@ -110,6 +115,10 @@ class PostgresPasts:
     def accounts(self, after: str, limit: int) -> list[str]:
         """The next account ids behind `after` in the order of code points, at most `limit`."""
         return [name for (name,) in self._rows(_ACCOUNTS, after, limit)]
+
+    def strangers(self, account_ids: Sequence[str]) -> list[str]:
+        """Those of which nothing is recorded, in the order of code points."""
+        return [name for (name,) in self._rows(_STRANGERS, list(account_ids))]
 
     def close(self) -> None:
         """Give the connection back; the next call opens a new one."""

@@ -12,6 +12,7 @@ from shared.domain.features import FEWEST_PRICES
 from shared.domain.labels import PRESUMED_AFTER
 from shared.domain.price_levels import UNITS_PER_DOLLAR
 from shared.domain.signals import (
+    PRICED,
     FraudShare,
     LabelCounts,
     PriceLevel,
@@ -20,9 +21,6 @@ from shared.domain.signals import (
     price_level,
     usual_share,
 )
-
-PRICED = timedelta(days=90)
-"""Price levels are those of the transactions that happened so long before the day."""
 
 MOST = 20_000
 """Merchants, and categories, in a snapshot: those with the most transactions, and with the most frauds."""

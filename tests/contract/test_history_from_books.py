@@ -1,6 +1,6 @@
 """A history that comes from the books, in memory or in PostgreSQL, goes on as if it had never been lost."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -100,17 +100,32 @@ def read_up(pasts: AccountPasts, account_ids: Sequence[str], until: float) -> li
     return [(name, replace(past, transactions=[*past.transactions])) for name, past in told]
 
 
+def as_of_layout_1(client: redis.Redis, account_id: str) -> None:
+    """The account as a scorer of the version before left it."""
+    client.delete(account_key(account_id, "categories"), account_key(account_id, "hours"))
+    client.set(account_key(account_id, KNOWN), 1)
+
+
+def emptied(client: redis.Redis, _account_id: str) -> None:
+    client.flushdb()
+
+
+@pytest.mark.parametrize("lose", [emptied, as_of_layout_1])
 @some_examples
 @given(sent=deliveries(), cut=st.integers(0, 30))
-def test_every_answer_after_redis_was_emptied_is_that_of_an_undisturbed_history(
-    books: Books, client: redis.Redis, sent: list[Transaction], cut: int
+def test_every_answer_after_a_loss_is_that_of_an_undisturbed_history(
+    books: Books,
+    client: redis.Redis,
+    lose: Callable[[redis.Redis, str], None],
+    sent: list[Transaction],
+    cut: int,
 ) -> None:
     sent = of_one_account(sent, f"{uuid4()}-{next(numbers)}")
     history, undisturbed = RedisHistory(client, books.pasts), AccountHistories()
     before, after = sent[:cut], sent[cut:]
     assert history.observe(before) == [undisturbed.observe(each) for each in before]
     books.record(before)
-    client.flushdb()
+    lose(client, sent[0].account_id)
     assert history.observe(after + before) == [undisturbed.observe(each) for each in after + before]
 
 
@@ -369,26 +384,6 @@ def test_unknown_accounts_are_found_with_what_they_lack(books: Books, client: re
         older.account_id: Lack.ADDED_PARTS,
         new.account_id: Lack.EVERYTHING,
     }
-
-
-def as_of_layout_1(client: redis.Redis, account_id: str) -> None:
-    """The account as a scorer of the version before left it."""
-    client.delete(account_key(account_id, "categories"), account_key(account_id, "hours"))
-    client.set(account_key(account_id, KNOWN), 1)
-
-
-@some_examples
-@given(sent=deliveries(), cut=st.integers(0, 30))
-def test_every_answer_after_the_layout_before_is_that_of_an_undisturbed_history(
-    books: Books, client: redis.Redis, sent: list[Transaction], cut: int
-) -> None:
-    sent = of_one_account(sent, f"{uuid4()}-{next(numbers)}")
-    history, undisturbed = RedisHistory(client, books.pasts), AccountHistories()
-    before, after = sent[:cut], sent[cut:]
-    assert history.observe(before) == [undisturbed.observe(each) for each in before]
-    books.record(before)
-    as_of_layout_1(client, sent[0].account_id)
-    assert history.observe(after + before) == [undisturbed.observe(each) for each in after + before]
 
 
 def test_completing_an_older_layout_keeps_what_is_not_in_the_books_yet(books: Books, client: redis.Redis) -> None:

@@ -224,6 +224,14 @@ def test_the_command_leaves_an_account_whose_events_are_not_recorded_yet(
     assert "not recorded yet" in done.stdout
 
 
+def test_the_command_names_accounts_of_which_nothing_is_recorded(scoring: Scoring, post, command: Command) -> None:
+    posted = post()
+    scoring.score(posted)
+    done = command.output("--account", str(posted["account_id"]), "--account", "nobody", "--account", "")
+    assert done.returncode == 2
+    assert "Nothing is recorded of '', 'nobody'." in done.stderr
+
+
 @pytest.mark.parametrize("name", ["FRAUDSENSE_DATABASE_URL", "FRAUDSENSE_REDIS_URL"])
 def test_the_command_says_which_service_does_not_answer(command: Command, name: str) -> None:
     scheme = "postgresql" if "DATABASE" in name else "redis"
