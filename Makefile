@@ -6,11 +6,11 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run status test chaos check format func lock train clean venv
+.PHONY: help run status test chaos check check-deploy format func lock train clean venv
 
 help: ## Show this list
 	@echo "FraudSense: make TARGET"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "Settings: see .env.example. Other commands: $(BIN)/python -m local --help"
 
 run: ## Start everything on this machine with sample traffic; Ctrl-C stops it
@@ -31,6 +31,10 @@ check: venv ## Lint, formatting, types and import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
+check-deploy: ## Check image, compose, manifests, Bicep and workflows offline; e.g. make check-deploy ARGS="-k bicep"
+	@$(BOOTSTRAP) --deploy
+	@.venv-deploy/bin/python -m pytest -c tests/deploy/pytest.ini -rs tests/deploy $(ARGS)
+
 format: venv ## Format the code and mend what ruff can
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
@@ -38,18 +42,21 @@ format: venv ## Format the code and mend what ruff can
 func: ## Like run, with Azure Functions Core Tools instead of the stand-in
 	@$(BOOTSTRAP) func
 
-lock: venv ## Pin all requirements*.in, with hashes, in requirements.txt and requirements-servicebus.txt
+lock: venv ## Pin all requirements*.in, with hashes, in the requirements*.txt beside them
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate \
 		--custom-compile-command "make lock" requirements.in -o requirements.txt
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate \
 		--custom-compile-command "make lock" -c requirements.txt requirements-servicebus.in \
 		-o requirements-servicebus.txt
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate \
+		--custom-compile-command "make lock" --override requirements-deploy.overrides.txt requirements-deploy.in \
+		-o requirements-deploy.txt
 
 train: ## Train the model; e.g. make train ARGS=--help
 	@$(BOOTSTRAP) && $(BIN)/python -m ml train $(ARGS)
 
 clean: ## Remove the virtual environment, caches and the tests' data; `make run`'s data stays
-	@rm -rf .venv .local-test .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .venv-deploy .local-test .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 venv:
