@@ -45,6 +45,9 @@ func: ## Like run, with Azure Functions Core Tools instead of the stand-in
 lock: venv ## Pin all requirements*.in, with hashes, in the requirements*.txt beside them
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate \
 		--custom-compile-command "make lock" requirements.in -o requirements.txt
+	@$(BIN)/uv pip compile -q --python-version 3.13 --python-platform linux --only-binary :all: --generate-hashes \
+		--no-annotate --custom-compile-command "make lock" -c requirements.txt requirements-image.in \
+		-o requirements-image.txt
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate \
 		--custom-compile-command "make lock" -c requirements.txt requirements-servicebus.in \
 		-o requirements-servicebus.txt

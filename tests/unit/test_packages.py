@@ -131,6 +131,7 @@ def test_the_package_is_pinned_with_hashes(package: str, _module: str, _places: 
     ("places", "files"),
     [
         (PRODUCT, ["requirements.in"]),
+        (("function_app.py", "functions", "shared"), ["requirements-image.in"]),
         (TESTS, ["requirements.in", "requirements-dev.in", "requirements-servicebus.in"]),
     ],
 )
@@ -146,3 +147,23 @@ def test_every_package_that_is_imported_is_named(places: tuple[str, ...], files:
     }
 
     assert {package_of(module, found) for module in foreign} - named - {None} == set()
+
+
+def test_the_image_has_the_versions_that_are_tested() -> None:
+    tested, shipped = (pins(ROOT / name) for name in ("requirements.txt", "requirements-image.txt"))
+
+    assert shipped
+    assert shipped - tested == set()
+
+
+def test_the_image_has_neither_training_nor_test_packages() -> None:
+    shipped = {line.split("==")[0] for line in pins(ROOT / "requirements-image.txt")}
+
+    unwanted = {"scikit-learn", "scipy", "joblib", "pytest", "ruff", "mypy", "hypothesis", "playwright"}
+
+    assert shipped & unwanted == set()
+
+
+def pins(path: Path) -> set[str]:
+    """`name==version` of each package in a lock file."""
+    return set(re.findall(r"^[a-z0-9._-]+==[^ ;\\]+", path.read_text(), re.MULTILINE))
