@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import atan2, exp, pi
 
 from shared.domain.currencies import CURRENCIES
+from shared.domain.decision import Reason
 from shared.domain.features import FEATURES
 from shared.domain.habit import FEWEST_HOURS, usual_count_a_day
 from shared.domain.history import History
@@ -17,23 +18,39 @@ from shared.domain.wording import (
     constantly,
     count_in,
     distance_from_home,
+    mean_24h,
     money,
     refusals,
     speed,
+    spent_7d,
     spent_24h,
     usual_money,
     usual_pace,
     usual_spend,
+    usual_week,
 )
+
+Case = tuple[Transaction, History, Signals]
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureReason:
-    """A sentence, and wordings of the observed and the usual value."""
+    """A sentence with a place for its verb, and wordings of the observed and the usual value."""
 
-    text: str
+    sentence: str
     observed: Wording
     usual: Wording
+
+    @property
+    def unusual(self) -> str:
+        """`The amount is unusual for this account`."""
+        return self.sentence.format(" is unusual")
+
+    @property
+    def compared(self) -> str:
+        """`For comparison: the amount for this account`."""
+        subject = self.sentence.format("")
+        return f"For comparison: {subject[0].lower()}{subject[1:]}"
 
 
 MINUTES_A_DAY = 24 * 60
@@ -50,14 +67,15 @@ def usual_in(window: str) -> Wording:
     return wording
 
 
-def category(transaction: Transaction, _history: History, _signals: Signals) -> str:
-    """`groceries`."""
-    return transaction.merchant_category or UNKNOWN
+def category(transaction: Transaction, history: History, _signals: Signals) -> str:
+    """`groceries, never paid before`."""
+    name = transaction.merchant_category
+    return UNKNOWN if name is None else _paid(name, history.knows_category)
 
 
-def merchant(transaction: Transaction, _history: History, _signals: Signals) -> str:
-    """`mer-1`."""
-    return transaction.merchant_id
+def merchant(transaction: Transaction, history: History, _signals: Signals) -> str:
+    """`mer-1, never paid before`."""
+    return _paid(transaction.merchant_id, history.knows_merchant)
 
 
 def known_merchants(_transaction: Transaction, history: History, _signals: Signals) -> str:
@@ -124,6 +142,10 @@ def _merchant_share(window: str) -> Wording:
     return _share(lambda transaction: transaction.merchant_id, "merchant_risk", window)
 
 
+def _paid(name: str, before: bool) -> str:
+    return f"{name}, paid before" if before else f"{name}, never paid before"
+
+
 def _percent(share: float) -> str:
     return f"{share * 100:.2g} % fraud"
 
@@ -136,41 +158,61 @@ def _price(level: PriceLevel | None, currency: str, where: str) -> str:
 
 
 FEATURE_REASONS: Mapping[str, FeatureReason] = {
-    name: FeatureReason(text, observed, usual)
-    for name, text, observed, usual in (
-        ("amount", "The amount is unusual", money, usual_money),
-        ("amount_24h", "The spending within 24 hours is unusual", spent_24h, usual_spend),
-        ("amount_zscore", "The amount is unusual for this account", money, usual_money),
-        ("amount_ratio", "The amount is unusual for this account", money, usual_money),
-        ("category_amount_zscore", "The amount is unusual for the category", money, category_price),
-        ("merchant_amount_zscore", "The amount is unusual for the merchant", money, merchant_price),
-        ("amount_24h_ratio", "The spending within 24 hours is unusual for this account", spent_24h, usual_spend),
-        ("mean_amount_24h_ratio", "The amounts of 24 hours are unusual for this account", spent_24h, usual_money),
-        ("amount_7d_ratio", "The spending of the week is unusual for this account", spent_24h, usual_spend),
-        ("num_tx_24h_ratio", "The number of payments is unusual for this account", count_in("24 h"), usual_pace),
-        ("num_tx_last_24h", "The number of payments is unusual", count_in("24 h"), usual_in("24 h")),
-        ("num_tx_last_1h", "The number of payments is unusual", count_in("1 h"), usual_in("1 h")),
-        ("num_tx_last_5min", "The number of payments is unusual", count_in("5 min"), usual_in("5 min")),
-        ("log_seconds_since_last", "The time since the last payment is unusual", since_last, usual_pace),
-        ("new_merchant", "How well the account knows the merchant is unusual", merchant, known_merchants),
-        ("new_category", "How well the account knows the category is unusual", category, known_categories),
-        ("merchant_risk_7d", "Fraud at this merchant", _merchant_share("week"), usual_share_of_fraud),
-        ("merchant_risk_score", "Fraud at this merchant", _merchant_share("month"), usual_share_of_fraud),
+    name: FeatureReason(sentence, observed, usual)
+    for name, sentence, observed, usual in (
+        ("amount", "The amount{}", money, usual_money),
+        ("amount_24h", "The spending within 24 hours{}", spent_24h, usual_spend),
+        ("amount_zscore", "The amount{} for this account", money, usual_money),
+        ("amount_ratio", "The amount{} for this account", money, usual_money),
+        ("category_amount_zscore", "The amount{} for the category", money, category_price),
+        ("merchant_amount_zscore", "The amount{} for the merchant", money, merchant_price),
+        ("amount_24h_ratio", "The spending within 24 hours{} for this account", spent_24h, usual_spend),
+        ("mean_amount_24h_ratio", "The mean amount of 24 hours{} for this account", mean_24h, usual_money),
+        ("amount_7d_ratio", "The spending of the week{} for this account", spent_7d, usual_week),
+        ("num_tx_24h_ratio", "The number of payments{} for this account", count_in("24 h"), usual_pace),
+        ("num_tx_last_24h", "The number of payments{}", count_in("24 h"), usual_in("24 h")),
+        ("num_tx_last_1h", "The number of payments{}", count_in("1 h"), usual_in("1 h")),
+        ("num_tx_last_5min", "The number of payments{}", count_in("5 min"), usual_in("5 min")),
+        ("log_seconds_since_last", "The time since the last payment{}", since_last, usual_pace),
+        ("new_merchant", "How well the account knows the merchant{}", merchant, known_merchants),
+        ("new_category", "How well the account knows the category{}", category, known_categories),
+        (
+            "merchant_risk_7d",
+            "Fraud at this merchant{}",
+            _merchant_share("week"),
+            usual_share_of_fraud,
+        ),
+        (
+            "merchant_risk_score",
+            "Fraud at this merchant{}",
+            _merchant_share("month"),
+            usual_share_of_fraud,
+        ),
         (
             "category_risk_score",
-            "Fraud in this category",
+            "Fraud in this category{}",
             _share(lambda transaction: transaction.merchant_category or "", "category_risk", "month"),
             usual_share_of_fraud,
         ),
-        ("geo_distance", "The distance from home is unusual", distance_from_home, constantly("near home")),
-        ("log_speed", "The journey since the last payment is unusual", speed, constantly("at most 900 km/h")),
-        ("hour_of_day", "The hour is unusual", hour, usual_hour),
-        ("hour_habit", "The hour is unusual for this account", hour, usual_hour),
-        ("recent_refusals", "The account was refused for posting too often", refusals, constantly("none")),
+        ("geo_distance", "The distance from home{}", distance_from_home, constantly("near home")),
+        ("log_speed", "The journey since the last payment{}", speed, constantly("at most 900 km/h")),
+        ("hour_of_day", "The hour{}", hour, usual_hour),
+        ("hour_habit", "The hour{} for this account", hour, usual_hour),
+        ("recent_refusals", "How often the account was refused{}", refusals, constantly("none")),
     )
 }
 """Feature -> how a reason tells of it; one entry for each of FEATURES."""
 
-IN_ORDER = tuple(FEATURE_REASONS[name] for name in FEATURES)
-CODES = tuple(f"unusual_{name}" for name in FEATURES)
-"""The codes of these reasons, in the order of FEATURES."""
+_IN_ORDER = tuple((name, FEATURE_REASONS[name]) for name in FEATURES)
+
+
+def unusual(case: Case, column: int) -> Reason:
+    """The feature of this column of FEATURES is unusual."""
+    name, told = _IN_ORDER[column]
+    return Reason(f"unusual_{name}", told.unusual, told.observed(*case), told.usual(*case))
+
+
+def compared(case: Case, column: int) -> Reason:
+    """What the feature of this column of FEATURES is, though nothing says that it is unusual."""
+    name, told = _IN_ORDER[column]
+    return Reason(f"compared_{name}", told.compared, told.observed(*case), told.usual(*case))

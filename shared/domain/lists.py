@@ -75,12 +75,16 @@ class Lists:
         """Those entries that have not expired."""
         return Lists({key: entry for key, entry in self.entries.items() if entry.counts(now)})
 
+    def blocks(self, transaction: Transaction) -> bool:
+        """Whether an entry about it says so."""
+        return any(entry.verdict is Verdict.BLOCK for entry in self._about(transaction))
+
     def settled(self, transaction: Transaction, decision: Decision, *, always_alerts: bool) -> Decision:
         """The decision that the lists leave of a model's: block goes before trust, and trust before the model's.
 
         Trust does not count where a rule that always alerts fired. The anomaly stays the forest's.
         """
-        found = self._about(transaction) if self.entries else ()
+        found = self._about(transaction)
         if not found:
             return decision
         blocking = [entry for entry in found if entry.verdict is Verdict.BLOCK]
@@ -98,6 +102,8 @@ class Lists:
         return replace(decision, risk=TRUSTED_RISK, label=RiskLabel.LOW, raises_alert=False, reasons=reasons)
 
     def _about(self, transaction: Transaction) -> Sequence[Listed]:
+        if not self.entries:
+            return ()
         names = (
             (ListedKind.ACCOUNT, transaction.account_id),
             (ListedKind.MERCHANT, transaction.merchant_id),

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from shared.domain.decision import Decision, Reason, RiskLabel
+from shared.domain.feature_reasons import Case
 from shared.domain.features import feature_row
 from shared.domain.history import History
 from shared.domain.lists import NO_LISTS, Lists
-from shared.domain.reasons import Case, Evidence, rule_reasons, strongest
+from shared.domain.reasons import Evidence, rule_reasons, strongest
 from shared.domain.risk import Calibration, Combiner, Findings, Thresholds
 from shared.domain.rules import RuleSet
 from shared.domain.signals import NO_SIGNALS, Signals
@@ -53,8 +54,9 @@ class Scorer:
         anomalies, rules = self.forest.anomaly(rows), self.rules.active
         hits = self.rules.hits(transactions, histories, rows)
         risks = self.combiner.risks(Findings(rows, anomalies, hits))
-        reasons = self._reasons(cases, rows, anomalies, hits, risks)
         always = [any(hit and rule.always_alert for hit, rule in zip(each, rules, strict=True)) for each in hits]
+        explained = [*map(self._is_explained, transactions, risks, always)]
+        reasons = self._reasons(cases, rows, anomalies, hits, explained)
         decisions = map(self._decision, anomalies, risks, reasons, always)
         settled = zip(transactions, decisions, always, strict=True)
         return [self.lists.settled(each, decision, always_alerts=alerts) for each, decision, alerts in settled]
@@ -71,18 +73,23 @@ class Scorer:
             model_version=self.model_version,
         )
 
+    def _is_explained(self, transaction: Transaction, risk: float, always_alerts: bool) -> bool:
+        """Whether somebody will look at it."""
+        is_low = self.thresholds.label(risk) is RiskLabel.LOW
+        return not is_low or always_alerts or self.lists.blocks(transaction)
+
     def _reasons(
         self,
         cases: Sequence[Case],
         rows: Sequence[Row],
         anomalies: Sequence[float],
         hits: Sequence[Hits],
-        risks: Sequence[float],
+        explained: Sequence[bool],
     ) -> list[tuple[Reason, ...]]:
-        """The strongest for MEDIUM and HIGH; for LOW the rules that fired, which costs nothing."""
+        """The strongest of what is explained; elsewhere the rules that fired, which costs nothing."""
         rules = self.rules.active
         told = [rule_reasons(case, rules, fired) for case, fired in zip(cases, hits, strict=True)]
-        at = [n for n, risk in enumerate(risks) if self.thresholds.label(risk) is not RiskLabel.LOW]
+        at = [n for n, wanted in enumerate(explained) if wanted]
         if at:
             findings = Findings([rows[n] for n in at], [anomalies[n] for n in at], [hits[n] for n in at])
             made_of = self.combiner.contributions(findings)

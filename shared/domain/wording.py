@@ -5,7 +5,13 @@ from math import exp
 
 from shared.domain.currencies import CURRENCIES, major_units
 from shared.domain.features import last_distance_km, speed_kmh
-from shared.domain.habit import usual_amount, usual_count_a_day, usual_spend_a_day
+from shared.domain.habit import (
+    WEEK_OF_HABIT,
+    usual_amount,
+    usual_count_a_day,
+    usual_spend_a_day,
+    usual_spend_before_week,
+)
 from shared.domain.history import History, counted_amount
 from shared.domain.price_levels import in_dollars
 from shared.domain.signals import PriceLevel, Signals
@@ -34,6 +40,25 @@ def usual_money(transaction: Transaction, history: History, _signals: Signals) -
 def spent_24h(transaction: Transaction, history: History, _signals: Signals) -> str:
     """What was spent within 24 hours: `1,803.20 USD in 24 h`."""
     return f"{_money(history.amount_24h + counted_amount(transaction), transaction.currency)} in 24 h"
+
+
+def mean_24h(transaction: Transaction, history: History, _signals: Signals) -> str:
+    """The mean amount within 24 hours, payments in other currencies counted: `360.64 USD a payment in 24 h`."""
+    mean = (history.amount_24h + counted_amount(transaction)) / (history.count_24h + 1)
+    return f"{_money(mean, transaction.currency)} a payment in 24 h"
+
+
+def spent_7d(transaction: Transaction, history: History, _signals: Signals) -> str:
+    """What was spent within the week: `2,110.00 USD in 7 days`."""
+    return f"{_money(history.week.total + counted_amount(transaction), transaction.currency)} in 7 days"
+
+
+def usual_week(transaction: Transaction, history: History, _signals: Signals) -> str:
+    """The spend of the three weeks before, as a week: `714.00 USD a week before that`."""
+    usual = usual_spend_before_week(history)
+    return (
+        UNKNOWN if usual is None else f"{_money(usual * WEEK_OF_HABIT, transaction.currency)} a week before that"
+    )
 
 
 def usual_spend(transaction: Transaction, history: History, _signals: Signals) -> str:
@@ -148,7 +173,10 @@ WORDINGS: Mapping[str, Wording] = {
     "money": money,
     "usual_money": usual_money,
     "spent_24h": spent_24h,
+    "mean_24h": mean_24h,
+    "spent_7d": spent_7d,
     "usual_spend": usual_spend,
+    "usual_week": usual_week,
     "usual_pace": usual_pace,
     "count_5min": count_in("5 min"),
     "count_1h": count_in("1 h"),

@@ -104,6 +104,12 @@ def test_the_scorer_heeds_its_lists() -> None:
     trusted, always = trusting.decide([TRANSACTION, LARGE], [History()] * 2)
 
     assert (blocked.label, trusted.label) == (RiskLabel.HIGH, RiskLabel.LOW)
+    assert [reason.code for reason in blocked.reasons] == [
+        "blocked_merchant",
+        "isolation_forest_high_score",
+        "compared_amount",
+        "compared_amount_24h",
+    ]
     assert LARGE.amount == Decimal(5000)
     assert always.raises_alert
 
