@@ -1,0 +1,76 @@
+"""Renders the Kubernetes overlays and checks each object against the schemas of Kubernetes and KEDA."""
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import kubernetes_validate
+import yaml
+
+from tests.deploy.tools import ROOT, Tool
+
+KUBERNETES = "1.34"  # the version that the cluster is asked for
+CUSTOM = Path(__file__).parent / "schemas" / "keda"
+OVERLAYS = sorted(path.parent for path in (ROOT / "k8s" / "overlays").glob("*/kustomization.yaml"))
+
+# Their schemas are not kept here: rendered, but not looked into.
+WITHOUT_SCHEMA = frozenset({"Gateway", "HTTPRoute", "ReferenceGrant", "PodMonitor", "SecretProviderClass"})
+
+Manifest = dict[str, Any]
+
+
+def render(kubectl: Tool, folder: Path) -> list[Manifest]:
+    """The objects of a Kustomize folder. Raises AssertionError with kubectl's own words."""
+    result = kubectl("kustomize", folder)
+    assert result.returncode == 0, result.stdout
+    return [document for document in yaml.safe_load_all(result.stdout) if document]
+
+
+def problems(manifest: Manifest) -> list[str]:
+    """What the API server, or KEDA's or the add-on's definitions, would refuse of one object."""
+    name = f"{manifest.get('kind')}/{manifest.get('metadata', {}).get('name')}"
+    if manifest.get("kind") in WITHOUT_SCHEMA:
+        return []
+    return [f"{name}: {problem}" for problem in _problems(manifest)]
+
+
+def _problems(manifest: Manifest) -> Iterator[str]:
+    schemas = _custom().get((manifest.get("apiVersion"), manifest.get("kind")))
+    if schemas is None:
+        try:
+            kubernetes_validate.validate(manifest, KUBERNETES, strict=True)
+        except kubernetes_validate.ValidationError as error:
+            yield f"{'.'.join(map(str, error.path))}: {error.message}"
+        except kubernetes_validate.SchemaNotFoundError as error:
+            yield error.message
+    for origin, schema in schemas or ():
+        for error in jsonschema.Draft202012Validator(schema).iter_errors(manifest):
+            yield f"{'.'.join(map(str, error.path))}: {error.message} ({origin})"
+
+
+@cache
+def _custom() -> dict[tuple[str, str], list[tuple[str, Manifest]]]:
+    """(apiVersion, kind) → the file of each kept version of a custom resource, and its schema made strict."""
+    found: dict[tuple[str, str], list[tuple[str, Manifest]]] = {}
+    for file in sorted(CUSTOM.rglob("*.yaml")):
+        spec = yaml.safe_load(file.read_text())["spec"]
+        for version in spec["versions"]:
+            key = (f"{spec['group']}/{version['name']}", spec["names"]["kind"])
+            schema = _strict(version["schema"]["openAPIV3Schema"])
+            found.setdefault(key, []).append((str(file.relative_to(CUSTOM)), schema))
+    return found
+
+
+def _strict(schema: Any) -> Any:
+    """The schema, refusing fields that the API server would silently drop."""
+    if isinstance(schema, list):
+        return [_strict(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    strict = {name: _strict(content) for name, content in schema.items()}
+    kept = schema.get("x-kubernetes-preserve-unknown-fields")
+    if isinstance(schema.get("properties"), dict) and "additionalProperties" not in schema and not kept:
+        strict["additionalProperties"] = False
+    return strict
