@@ -9,6 +9,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from shared.best_effort import TIMEOUT
+from shared.redis_login import login
 
 
 class _PackingConnection(Connection):
@@ -25,7 +26,7 @@ def redis_client(url: str) -> Redis:
     There is no socket timeout: redis-py would start one timer per reply of a pipeline.
     """
     return Redis.from_url(
-        url,
+        **login(url),
         connection_class=_PackingConnection,
         socket_timeout=None,
         socket_connect_timeout=TIMEOUT.total_seconds(),

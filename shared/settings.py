@@ -20,13 +20,19 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="FRAUDSENSE_", extra="ignore", frozen=True, populate_by_name=True)
 
-    database_url: str = Field("", description="PostgreSQL URL; else the five parts below", repr=False)
+    database_url: str = Field(
+        "",
+        description="PostgreSQL URL, postgresql+entra:// for an identity; else the five parts below",
+        repr=False,
+    )
     database_host: str = Field("127.0.0.1", description="PostgreSQL host")
     database_port: int = Field(5432, description="PostgreSQL port")
     database_user: str = Field("fraudsense", description="PostgreSQL user")
     database_password: str = Field("", description="PostgreSQL password", repr=False)
     database_name: str = Field("fraudsense", description="PostgreSQL database")
-    redis_url: str = Field("redis://127.0.0.1:6379/0", description="Redis URL", repr=False)
+    redis_url: str = Field(
+        "redis://127.0.0.1:6379/0", description="Redis URL, rediss+entra:// for an identity", repr=False
+    )
     rabbitmq_url: str = Field("amqp://guest:guest@127.0.0.1:5672/", description="RabbitMQ URL", repr=False)
     servicebus_connection: str = Field("", description="Service Bus connection string", repr=False)
     servicebus_namespace: str = Field(
@@ -51,6 +57,10 @@ class Settings(BaseSettings):
     ingest_port: int = Field(7071, description="Local port of ingest")
     score_port: int = Field(7072, description="Local port of score's health and metrics")
     score_host: str = Field("127.0.0.1", description="Address that score's health and metrics listen on")
+    score_status: Literal["at_start", "first_message"] = Field(
+        "first_message",
+        description="Start of score's health and metrics: at_start where probes ask, else with the first_message",
+    )
     alerts_port: int = Field(8080, description="Local port of alerts and the dashboard")
     data_dir: Path = Field(Path(".local"), description="Data folder of the local build")
     model_dir: Path = Field(SHIPPED_MODEL, description="Model folder: manifest.json, forest.npz")

@@ -11,6 +11,7 @@ from shared.database.alerts import AlertRecords
 from shared.database.engine import async_engine
 from shared.database.labels import LabelRecords
 from shared.live_feed import RedisAnnouncer, subscribe
+from shared.redis_login import login
 from shared.settings import Settings
 
 TIMEOUT_SECONDS = 3.0
@@ -21,13 +22,13 @@ def wire(settings: Settings) -> Parts:
     """alerts as the settings say."""
     engine = async_engine(settings.postgres_url)
     listener = redis.asyncio.Redis.from_url(
-        settings.redis_url,
+        **login(settings.redis_url),
         socket_connect_timeout=TIMEOUT_SECONDS,
         socket_keepalive=True,
         health_check_interval=HEALTH_CHECK_SECONDS,
     )
     publisher = redis.Redis.from_url(
-        settings.redis_url, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS
+        **login(settings.redis_url), socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS
     )
     alerts = AlertRecords(engine)
 

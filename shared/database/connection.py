@@ -10,9 +10,11 @@ from psycopg import errors
 from psycopg.abc import PQGen
 from psycopg.rows import TupleRow
 
+from shared.database.login import conninfo
+
 T = TypeVar("T")
 
-LONGEST_USE = timedelta(seconds=20)
+LONGEST_USE = timedelta(seconds=18)
 """Longer than the server's own limit for a statement, so that a server that is only slow says so itself."""
 
 CONNECTION_SETTINGS: dict[str, Any] = {
@@ -60,7 +62,7 @@ def open_connection(url: str, *, within: timedelta = LONGEST_USE, prepares: bool
     answer_by = monotonic() + within.total_seconds()
     threshold = 5 if prepares else None
     connection = BoundedConnection.connect(
-        url, autocommit=True, prepare_threshold=threshold, **CONNECTION_SETTINGS
+        conninfo(url), autocommit=True, prepare_threshold=threshold, **CONNECTION_SETTINGS
     )
     connection.answer_by = answer_by
     return connection

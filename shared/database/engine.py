@@ -1,20 +1,25 @@
 """The asynchronous engine of ingest and alerts, and its errors in our words."""
 
+import asyncio
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, ParamSpec, TypeVar
 
-from sqlalchemy import event, select
+from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy import Dialect, event, select
 from sqlalchemy.engine import ExceptionContext, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.util import await_only
 
 from shared.database.connection import CONNECTION_SETTINGS, is_outdated_plan, is_unavailability
+from shared.database.login import conninfo
 from shared.database.tables import transaction_ids
 from shared.deadline import within
 from shared.domain.errors import DatabaseUnavailable
+from shared.entra import without_entra
 
 ANSWER_SECONDS = 4.5
 """So a caller hears within 5 seconds. Where the server hangs, its own limit for a statement is of no use."""
@@ -24,7 +29,7 @@ T = TypeVar("T")
 
 
 def async_engine(url: str) -> AsyncEngine:
-    """An engine on psycopg for a libpq URL; it connects lazily, to be disposed of by the caller."""
+    """An engine for a URL as `login.conninfo` takes it; it connects lazily, to be disposed of by the caller."""
     engine = create_async_engine(
         make_url(url).set(drivername="postgresql+psycopg"),
         connect_args=CONNECTION_SETTINGS,
@@ -33,7 +38,13 @@ def async_engine(url: str) -> AsyncEngine:
         hide_parameters=True,  # errors are logged
     )
     event.listen(engine.sync_engine, "handle_error", _drop_outdated_connection)
+    if without_entra(url):
+        event.listen(engine.sync_engine, "do_connect", partial(_sign_in, url))
     return engine
+
+
+def _sign_in(url: str, _dialect: Dialect, _pool: Any, _arguments: Any, named: dict[str, Any]) -> None:
+    named |= conninfo_to_dict(await_only(asyncio.to_thread(conninfo, url)))
 
 
 def _drop_outdated_connection(context: ExceptionContext) -> None:

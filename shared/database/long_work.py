@@ -8,6 +8,7 @@ from psycopg import errors
 
 from shared.command_line import UserError
 from shared.database.connection import CONNECTION_SETTINGS, is_unavailability
+from shared.database.login import conninfo
 
 _SETTINGS = {"application_name": "fraudsense-batch", "options": "-c timezone=UTC -c lock_timeout=10s -c jit=off"}
 
@@ -16,7 +17,7 @@ _SETTINGS = {"application_name": "fraudsense-batch", "options": "-c timezone=UTC
 def long_work(url: str) -> Iterator[psycopg.Connection]:
     """A connection in autocommit, in UTC, without a limit to a statement's time; its errors become UserError."""
     try:
-        with psycopg.connect(url, autocommit=True, **CONNECTION_SETTINGS | _SETTINGS) as connection:
+        with psycopg.connect(conninfo(url), autocommit=True, **CONNECTION_SETTINGS | _SETTINGS) as connection:
             yield connection
     except psycopg.Error as error:
         raise UserError(what_to_do(error)) from error

@@ -7,15 +7,18 @@ from pathlib import Path
 
 import alembic.command
 from alembic.config import Config
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.errors import LockNotAvailable
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 from shared.command_line import UserError
 from shared.database.connection import is_unavailability
+from shared.database.login import conninfo
 from shared.domain.errors import DatabaseUnavailable
+from shared.entra import without_entra
 from shared.settings import load_settings
 
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -26,7 +29,7 @@ MIGRATION_LOCK = 0x46535F4D
 def migrate(url: str) -> None:
     """Apply what is missing; harmless where nothing is, and where several do it at once.
 
-    `url` is a libpq URL. Waits some seconds for the server; raises DatabaseUnavailable.
+    `url` is one that `login.conninfo` takes. Waits some seconds for the server; raises DatabaseUnavailable.
     """
     try:
         with _connect(_engine(url)) as connection:
@@ -54,7 +57,10 @@ def _engine(url: str) -> Engine:
     # A migration that waits for a lock makes every writer behind it wait as well: better to fail and run again.
     settings = {"connect_timeout": 3, "application_name": "fraudsense-migrate", "options": "-c lock_timeout=3s"}
     target = make_url(url).set(drivername="postgresql+psycopg")
-    return create_engine(target, poolclass=NullPool, connect_args=settings)
+    engine = create_engine(target, poolclass=NullPool, connect_args=settings)
+    if without_entra(url):
+        event.listen(engine, "do_connect", lambda *call: call[-1].update(conninfo_to_dict(conninfo(url))))
+    return engine
 
 
 def _connect(engine: Engine) -> Connection:

@@ -15,6 +15,7 @@ from psycopg import sql
 
 from shared.command_line import UserError
 from shared.database.connection import CONNECTION_SETTINGS
+from shared.database.login import conninfo
 from shared.settings import load_settings
 
 PARTITION_LOCK = 0x46535F50
@@ -92,7 +93,8 @@ def main(argv: Sequence[str]) -> int:
     for _ in range(args.ahead):
         months.append(months[-1].next)
     try:
-        with psycopg.connect(load_settings().postgres_url, autocommit=True, **CONNECTION_SETTINGS) as connection:
+        url = conninfo(load_settings().postgres_url)
+        with psycopg.connect(url, autocommit=True, **CONNECTION_SETTINGS) as connection:
             make_partitions(connection, months)
     except (UserError, psycopg.Error) as error:
         parser.exit(2, f"{parser.prog}: {error}\nMend that, or run python -m shared.database.migrate first.\n")

@@ -16,6 +16,7 @@ from psycopg import errors
 from shared.command_line import UserError
 from shared.database.archive import prepare_folder
 from shared.database.connection import CONNECTION_SETTINGS, is_unavailability
+from shared.database.login import conninfo
 from shared.database.progress import Progress, progress_bars
 from shared.database.quarantine_age import count_old_rejections, delete_old_rejections
 from shared.database.retirement import Candidate, Detached, alone, candidates, detach, detached_tables, finish
@@ -124,7 +125,7 @@ def _connected(url: str) -> Iterator[psycopg.Connection]:
     # Whole months are read and archived in single statements: no limit to their time.
     settings = {"application_name": "fraudsense-retention", "options": "-c timezone=UTC -c lock_timeout=10s"}
     try:
-        with psycopg.connect(url, autocommit=True, **CONNECTION_SETTINGS | settings) as connection:
+        with psycopg.connect(conninfo(url), autocommit=True, **CONNECTION_SETTINGS | settings) as connection:
             yield connection
     except psycopg.Error as error:
         raise UserError(_what_to_do(error)) from error

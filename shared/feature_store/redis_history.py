@@ -29,6 +29,7 @@ from shared.feature_store.scripts import Script, Words, unavailable_where_redis_
 from shared.feature_store.writing import place_text
 from shared.ports import AccountPasts
 from shared.redis_keys import WRITABLE
+from shared.redis_login import login
 from shared.telemetry import metrics
 
 OBSERVE = Script("observe.lua")
@@ -40,7 +41,7 @@ _ANSWER = Struct("<24d")
 def connect(url: str) -> redis.Redis:
     """A client that says within some seconds that Redis is away; it connects with the first call."""
     retry = Retry(NoBackoff(), retries=1)
-    return redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2, retry=retry)
+    return redis.Redis.from_url(**login(url), socket_timeout=2, socket_connect_timeout=2, retry=retry)
 
 
 class RedisHistory:
