@@ -1,0 +1,28 @@
+// Small and cheap, for trying things and as the staging of releases: no private endpoints, nothing redundant.
+using 'main.bicep'
+
+param environmentName = 'dev'
+param privateEndpoints = false
+param clusterTier = 'Free'
+param zones = []
+param systemNodes = 1
+param systemVmSize = 'Standard_D2ads_v5'
+param userVmSize = 'Standard_D2ads_v5'
+param maxUserNodes = 3
+param authorizedIpRanges = []
+param postgresSkuName = 'Standard_B2s'
+param postgresSkuTier = 'Burstable'
+param postgresStorageGigabytes = 32
+param postgresZoneRedundant = false
+param postgresRestoreDays = 7
+param postgresGeoRedundantBackup = false
+param redisSkuName = 'Balanced_B0'
+param redisHighAvailability = false
+param redisPersistence = false
+param storageSkuName = 'Standard_LRS'
+param purgeProtection = false
+param dailyLogGigabytes = 1
+param budgetAmount = 500
+param budgetContacts = []
+param githubRepository = ''
+param githubEnvironments = ['staging']

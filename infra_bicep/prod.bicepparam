@@ -1,0 +1,28 @@
+// Survives the loss of a zone, and answers only inside its network. Fill in the last five before the first deployment.
+using 'main.bicep'
+
+param environmentName = 'prod'
+param privateEndpoints = true
+param clusterTier = 'Standard'
+param zones = ['1', '2', '3']
+param systemNodes = 3
+param systemVmSize = 'Standard_D2ads_v5'
+param userVmSize = 'Standard_D4ads_v5'
+param maxUserNodes = 10
+param postgresSkuName = 'Standard_D4ds_v5'
+param postgresSkuTier = 'GeneralPurpose'
+param postgresStorageGigabytes = 256
+param postgresZoneRedundant = true
+param postgresRestoreDays = 35
+param postgresGeoRedundantBackup = true
+param redisSkuName = 'Balanced_B10'
+param redisHighAvailability = true
+param redisPersistence = true
+param storageSkuName = 'Standard_ZRS'
+param purgeProtection = true
+param dailyLogGigabytes = -1
+param authorizedIpRanges = []
+param budgetAmount = 3000
+param budgetContacts = []
+param githubRepository = ''
+param githubEnvironments = ['production']
