@@ -32,8 +32,9 @@ class NoQueue(FraudSenseError):
 def blueprint(settings: Settings) -> func.Blueprint:
     """The function `score`.
 
-    Its attribute `start_status()` starts health and metrics before the first message; `stop()` makes a batch that
-    waits, for a service or for poison to end, raise Stopping at once.
+    Its attribute `start_status()` starts health and metrics before the first message; under the real host, where
+    nobody calls it, FRAUDSENSE_SCORE_STATUS=at_start does. `stop()` makes a batch that waits, for a service or for
+    poison to end, raise Stopping at once.
 
     Raises ModelInvalid where there is no valid model, and NoQueue.
     """
@@ -41,6 +42,8 @@ def blueprint(settings: Settings) -> func.Blueprint:
         raise NoQueue
     stop = Stop()
     run, start_status = _invocations(settings, stop)
+    if settings.score_status == "at_start":
+        _start_or_tell(start_status)
     group = func.Blueprint()  # type: ignore[no-untyped-call]
     score, trigger = _TRIGGERS[settings.broker](group, settings, run)
     score.start_status = start_status  # type: ignore[attr-defined]

@@ -4,12 +4,17 @@ import json
 import socket
 from collections.abc import Iterator
 from http.client import HTTPConnection
+from typing import Literal
 
+import azure.functions as func
 import pytest
 
+from functions.score.blueprint import blueprint
 from functions.score.health import Health
 from functions.score.status import MOST_AT_ONCE, StatusPortTaken, StatusServer, serve_status
 from shared.domain.errors import HistoryUnavailable
+from shared.settings import Settings
+from tests.ports import free_port
 
 
 class Service:
@@ -109,3 +114,18 @@ def test_silent_clients_take_no_more_than_their_places(server: StatusServer) -> 
 def test_a_taken_port_is_said_with_what_to_do(server: StatusServer, health: Health) -> None:
     with pytest.raises(StatusPortTaken, match="FRAUDSENSE_SCORE_PORT"):
         serve_status(health, "127.0.0.1", server.server_port)
+
+
+@pytest.mark.parametrize(("setting", "listens"), [("at_start", True), ("first_message", False)])
+def test_probes_are_answered_before_the_first_message_where_the_deployment_says_so(
+    setting: Literal["at_start", "first_message"], listens: bool
+) -> None:
+    app, port = func.FunctionApp(), free_port()
+    app.register_functions(blueprint(Settings(score_status=setting, score_port=port)))
+    with socket.socket() as client:
+        assert (client.connect_ex(("127.0.0.1", port)) == 0) is listens
+
+    [function] = app.get_functions()
+    with function.get_user_function().start_status() as server:
+        assert get(server, "/health/live")[0] == 200
+        server.shutdown()
