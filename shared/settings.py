@@ -61,10 +61,6 @@ class Settings(BaseSettings):
         "first_message",
         description="Start of score's health and metrics: at_start where probes ask, else with the first_message",
     )
-    score_status: Literal["at_start", "first_message"] = Field(
-        "first_message",
-        description="Start of score's health and metrics: at_start where probes ask, else with the first_message",
-    )
     alerts_port: int = Field(8080, description="Local port of alerts and the dashboard")
     data_dir: Path = Field(Path(".local"), description="Data folder of the local build")
     model_dir: Path = Field(SHIPPED_MODEL, description="Model folder: manifest.json, forest.npz")
