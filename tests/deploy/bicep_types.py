@@ -15,7 +15,6 @@ SCHEMAS = Path(__file__).parent / "schemas" / "bicep-types"
 OF_THE_LANGUAGE = {"parent", "scope", "dependsOn"}  # of a resource, but of no resource type
 EXPRESSIONS = ({"function"}, {"operator"}, {"lambda_expression"}, {"type", "detail"})
 REQUIRED, READ_ONLY = 1, 2
-UNREADABLE = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +69,7 @@ def _of_resource(resource: Mapping[str, Any], variables: Mapping[str, Any]) -> I
         yield f"{resource['type']} has no API version {resource['api_version']}, only {', '.join(versions)}"
     else:
         types, body = versions[resource["api_version"]]
-        config = {
-            name: value for name, value in _inside(resource["config"]).items() if name not in OF_THE_LANGUAGE
-        }
+        config = {name: value for name, value in inside(resource["config"]).items() if name not in OF_THE_LANGUAGE}
         if "__child_resource__" in config:
             yield "a resource inside a resource is not checked: declare it apart, with `parent`"
         elif resource["existing"]:
@@ -81,8 +78,8 @@ def _of_resource(resource: Mapping[str, Any], variables: Mapping[str, Any]) -> I
             yield from _Checker(types, variables).of(config, body, "")
 
 
-def _inside(config: Any) -> Any:
-    """What a loop or a condition wraps."""
+def inside(config: Any) -> Any:
+    """The resource or module that a loop or a condition wraps."""
     while isinstance(config, dict) and "config" in config and ("loop_type" in config or "condition" in config):
         config = config["config"]
     return config
@@ -147,7 +144,7 @@ class _Checker:
         yield from self._ObjectType(value, merged, path)
 
     def _ArrayType(self, value: Any, schema: Mapping[str, Any], path: str) -> Iterator[str]:  # noqa: N802
-        items = [_inside(value)] if isinstance(value, dict) and "loop_type" in value else value
+        items = [inside(value)] if isinstance(value, dict) and "loop_type" in value else value
         if not isinstance(items, list):
             yield f"{path} is not an array"
             return

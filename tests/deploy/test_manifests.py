@@ -48,7 +48,9 @@ def test_an_overlay_renders_into_objects_that_the_api_server_would_take(kubectl:
     assert [problem for manifest in manifests for problem in problems(manifest)] == []
 
 
-@pytest.mark.parametrize("text", [SCALED, DEPLOYMENT, ROUTE], ids=["ScaledObject", "Deployment", "InterceptorRoute"])
+@pytest.mark.parametrize(
+    "text", [SCALED, DEPLOYMENT, ROUTE], ids=["ScaledObject", "Deployment", "InterceptorRoute"]
+)
 def test_objects_as_they_should_be_pass(text: str) -> None:
     assert problems(yaml.safe_load(text)) == []
 
@@ -58,7 +60,12 @@ def test_objects_as_they_should_be_pass(text: str) -> None:
     [
         (SCALED, "pollingInterval", "pollInterval", "'pollInterval' was unexpected"),
         (SCALED, 'value: "20"', "value: 20", "20 is not of type 'string'"),
-        (SCALED, "scaleTargetRef: {name: score}", "fallback: {replicas: 1}", "'scaleTargetRef' is a required property"),
+        (
+            SCALED,
+            "scaleTargetRef: {name: score}",
+            "fallback: {replicas: 1}",
+            "'scaleTargetRef' is a required property",
+        ),
         (DEPLOYMENT, "image: fraudsense", "image: fraudsense, prots: []", "'prots' was unexpected"),
         (DEPLOYMENT, "selector: {matchLabels: {app: ingest}}", "replicas: 1", "'selector' is a required property"),
         (DEPLOYMENT, "kind: Deployment", "kind: Deploymint", "Couldn't find schema for kind Deploymint"),
