@@ -24,5 +24,9 @@ param purgeProtection = false
 param dailyLogGigabytes = 1
 param budgetAmount = 500
 param budgetContacts = []
-param githubRepository = ''
+param githubRepository = readEnvironmentVariable('GITHUB_REPOSITORY', '')
 param githubEnvironments = ['staging']
+
+// Known only when it is deployed; deploy.sh sets them.
+param budgetStart = readEnvironmentVariable('BUDGET_START', '')
+param operatorObjectId = readEnvironmentVariable('OPERATOR_OBJECT_ID', '')

@@ -65,8 +65,9 @@ param dailyLogGigabytes int
 @minValue(0)
 param budgetAmount int
 
-@description('First day of the budget, the first of a month; the deploy script keeps that of an existing one.')
-param budgetStart string = '${utcNow('yyyy-MM')}-01'
+@description('First day of an existing budget, which cannot be changed; empty: the first of this month.')
+param budgetStart string
+param firstOfThisMonth string = '${utcNow('yyyy-MM')}-01'
 
 @description('Who else gets the mails, beside the owners.')
 param budgetContacts array
@@ -77,8 +78,8 @@ param githubRepository string
 @description('Deployment environments of that repository that roll out here.')
 param githubEnvironments array
 
-@description('Object id of whoever deploys, who may then use the cluster; the deploy script fills it in.')
-param operatorObjectId string = ''
+@description('Object id of whoever deploys, who may then use the cluster; empty: nobody more.')
+param operatorObjectId string
 
 var tags = {
   application: 'fraudsense'
@@ -274,7 +275,7 @@ module budget 'modules/budget.bicep' = if (budgetAmount > 0) {
   params: {
     environmentName: environmentName
     amount: budgetAmount
-    start: budgetStart
+    start: empty(budgetStart) ? firstOfThisMonth : budgetStart
     contactEmails: budgetContacts
   }
 }
@@ -289,12 +290,10 @@ resource githubReads 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (
   }
 }
 
-// What the deploy script asks for by name.
-output CLUSTER_NAME string = cluster.outputs.name
-output ACR_NAME string = registry.outputs.name
+// What the repository's workflows sign in as.
 output GITHUB_CLIENT_ID string = identities.outputs.github.clientId
 
-// What it writes for the Azure overlay.
+// What the deploy script writes for the Azure overlay.
 output TENANT_ID string = tenant().tenantId
 output ACR_LOGIN_SERVER string = registry.outputs.loginServer
 output SERVICEBUS_FQDN string = servicebus.outputs.fqdn

@@ -1,4 +1,4 @@
-// Survives the loss of a zone, and answers only inside its network. Fill in the last five before the first deployment.
+// Survives the loss of a zone, and answers only inside its network.
 using 'main.bicep'
 
 param environmentName = 'prod'
@@ -21,8 +21,13 @@ param redisPersistence = true
 param storageSkuName = 'Standard_ZRS'
 param purgeProtection = true
 param dailyLogGigabytes = -1
+// Where the cluster is administered from; empty: from anywhere, with a sign-in.
 param authorizedIpRanges = []
 param budgetAmount = 3000
 param budgetContacts = []
-param githubRepository = ''
+param githubRepository = readEnvironmentVariable('GITHUB_REPOSITORY', '')
 param githubEnvironments = ['production']
+
+// Known only when it is deployed; deploy.sh sets them.
+param budgetStart = readEnvironmentVariable('BUDGET_START', '')
+param operatorObjectId = readEnvironmentVariable('OPERATOR_OBJECT_ID', '')

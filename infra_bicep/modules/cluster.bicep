@@ -239,6 +239,5 @@ resource githubApplies 'Microsoft.Authorization/roleAssignments@2022-04-01' = if
   }
 }
 
-output name string = cluster.name
 output oidcIssuerUrl string = cluster.properties.oidcIssuerProfile.issuerURL
 output kubeletPrincipalId string = cluster.properties.identityProfile.kubeletidentity.objectId

@@ -52,5 +52,4 @@ resource githubPushes 'Microsoft.Authorization/roleAssignments@2022-04-01' = if 
 }
 
 output id string = registry.id
-output name string = registry.name
 output loginServer string = registry.properties.loginServer
