@@ -11,14 +11,13 @@ from redis.exceptions import NoScriptError, RedisError
 
 from shared.best_effort import BestEffort
 from shared.ports import Admission
-from shared.redis_keys import REFUSALS, account_key
+from shared.redis_keys import REFUSAL_BUCKET_SECONDS, REFUSAL_BUCKETS, REFUSALS, account_key
 from shared.telemetry.metrics import UNLIMITED, count
 
 MINUTE = timedelta(minutes=1)
-KEEP_REFUSALS = timedelta(hours=1)
 
-# KEYS: the times of the newest admissions (µs, newest first), the count of refusals.
-# ARGV: limit, window in µs, places asked for, seconds to keep the refusals.
+# KEYS: the times of the newest admissions (µs, newest first), the counts of refusals by bucket.
+# ARGV: limit, window in µs, places asked for, seconds of a bucket of refusals, buckets that count.
 # Answer: places given, µs until the next one.
 # The limit-th newest admission decides: while it lies inside the window (t - width, t], the window is full.
 _SCRIPT = """
@@ -40,8 +39,14 @@ if given > 0 then
   redis.call('PEXPIRE', KEYS[1], math.ceil(width / 1000))
 end
 if given < asked then
-  redis.call('INCRBY', KEYS[2], asked - given)
-  redis.call('EXPIRE', KEYS[2], ARGV[4])
+  local bucket, buckets = math.floor(time[1] / ARGV[4]), tonumber(ARGV[5])
+  redis.call('HINCRBY', KEYS[2], bucket, asked - given)
+  redis.call('EXPIRE', KEYS[2], ARGV[4] * buckets)
+  if redis.call('HLEN', KEYS[2]) > buckets then
+    for _, each in ipairs(redis.call('HKEYS', KEYS[2])) do
+      if tonumber(each) <= bucket - buckets then redis.call('HDEL', KEYS[2], each) end
+    end
+  end
 end
 return {given, wait}
 """
@@ -96,7 +101,7 @@ class RedisRateLimit:
         pipeline = self._client.pipeline(transaction=False)
         for account_id, places in asked.items():
             keys = account_key(account_id, "admitted"), account_key(account_id, REFUSALS)
-            numbers = self._limit, self._window_us, places, int(KEEP_REFUSALS.total_seconds())
+            numbers = self._limit, self._window_us, places, REFUSAL_BUCKET_SECONDS, REFUSAL_BUCKETS
             pipeline.execute_command("EVALSHA", _SHA, 2, *keys, *numbers)
         return dict(zip(asked, await pipeline.execute(raise_on_error=False), strict=True))
 

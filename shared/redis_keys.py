@@ -13,8 +13,13 @@ def receipt_key(transaction_id: str) -> str:
     return f"{{{transaction_id}}}:receipt"
 
 
-REFUSALS = "refused"
-"""Name of the account key that counts its 429s of the last hour; the limiter writes it, the history reads it."""
+REFUSALS = "refusals"
+"""Name of the account key that counts its 429s, by twelfths of an hour since 1970; only the last twelve count.
+
+The limiter writes it, the history reads it, each by Redis' clock: the last 55 to 60 minutes are told.
+"""
+
+REFUSAL_BUCKET_SECONDS, REFUSAL_BUCKETS = 300, 12
 
 KNOWN = "known"
 """Name of the account key that says that Redis holds all of the account's history that the books held."""

@@ -28,7 +28,7 @@ class AccountHistories:
     def observe(self, transaction: Transaction) -> History:
         """Count the transaction once, however often it comes, and answer with its past; see `History`.
 
-        `recent_refusals` is always 0: refusals are the rate limiter's to count.
+        `recent_refusals` stays None: refusals are the rate limiter's to count.
         """
         account = self._accounts.get(transaction.account_id)
         if account is None:

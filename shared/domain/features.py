@@ -180,7 +180,7 @@ def hour_habit(transaction: Transaction, history: History, _signals: Signals) ->
 
 def recent_refusals(_transaction: Transaction, history: History, _signals: Signals) -> float:
     """Posts of this account that the rate limit refused within the last hour: it must not hide card testing."""
-    return float(history.recent_refusals)
+    return nan if history.recent_refusals is None else float(history.recent_refusals)
 
 
 FEATURES: dict[str, Feature] = {

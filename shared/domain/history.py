@@ -80,7 +80,8 @@ class History:
     before the transaction's day, and that day up to the transaction. A merchant is known where it was first seen
     at an earlier instant. A transaction older than what is kept, or whose id was counted at another time or in
     another currency, is not counted and sees whole days and merchants only; where it is only old, its merchant is
-    seen. Categories are as merchants; `hours` covers the month's whole days in all currencies.
+    seen. Categories are as merchants; `hours` covers the month's whole days in all currencies. `recent_refusals`
+    are those of the last hour by the clock, None where nobody counted them.
     """
 
     count_5min: int = 0
@@ -96,7 +97,7 @@ class History:
     knows_category: bool = False
     categories: int = 0
     hours: HourTotals = HourTotals()
-    recent_refusals: int = 0
+    recent_refusals: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

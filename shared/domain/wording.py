@@ -104,7 +104,7 @@ def distance_from_home(transaction: Transaction, _history: History, _signals: Si
 
 def refusals(_transaction: Transaction, history: History, _signals: Signals) -> str:
     """`7 refusals in 1 h`."""
-    return f"{history.recent_refusals} refusals in 1 h"
+    return UNKNOWN if history.recent_refusals is None else f"{history.recent_refusals} refusals in 1 h"
 
 
 def amount_and_merchant(transaction: Transaction, history: History, signals: Signals) -> str:

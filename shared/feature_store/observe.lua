@@ -7,7 +7,7 @@
 --       merchants sorted set, merchant by the time it was first seen
 --       categories the same of merchant categories
 --       hours     UTC days, each with its number of events and the sums of their clock hands
---       refused   the rate limiter's count of refusals
+--       refused   hash, bucket of time -> the rate limiter's count of refusals
 --       amounts   sorted set, id by time: the kept events in this currency
 --       so_far    hash, id -> totals of its currency and UTC day before it
 --       days      hash, UTC day -> totals of this currency
@@ -165,6 +165,17 @@ local function last_event(rank)
   return tonumber(last[2]), tonumber(lat) or NAN, tonumber(lon) or NAN
 end
 
+-- Of the last hour by Redis' clock, whatever time the transaction claims.
+local function refusals()
+  local counted, total = redis.call('HGETALL', refused), 0
+  if #counted == 0 then return 0 end
+  local now = math.floor(redis.call('TIME')[1] / REFUSAL_BUCKET_SECONDS)
+  for i = 1, #counted, 2 do
+    if tonumber(counted[i]) > now - REFUSAL_BUCKETS then total = total + counted[i + 1] end
+  end
+  return total
+end
+
 local function answer(late, counts, amount_24h, week, month, last)
   local knows_merchant, merchants_before = before(merchants, merchant_first)
   local knows_category, categories_before = before(categories, category_first)
@@ -172,7 +183,7 @@ local function answer(late, counts, amount_24h, week, month, last)
   return struct.pack('<' .. string.rep('d', 24), late, counts[1], counts[2], counts[3], amount_24h,
     week[1], week[2], week[3], week[4], month[1], month[2], month[3], month[4],
     knows_merchant, merchants_before, knows_category, categories_before, hours_count, cosines, sines,
-    redis.call('GET', refused) or 0, last[1], last[2], last[3])
+    refusals(), last[1], last[2], last[3])
 end
 
 -- As long as the marker, which is refreshed by every call.

@@ -13,6 +13,7 @@ import redis
 
 from shared.domain.errors import HistoryUnavailable
 from shared.domain.history import WINDOWS
+from shared.redis_keys import REFUSAL_BUCKET_SECONDS, REFUSAL_BUCKETS
 
 Words = Sequence[str | int | bytes]
 
@@ -27,7 +28,12 @@ LAYOUT = 2
 A newer layout only adds keys, so that scorers of the version before go on with it while a deployment rolls out.
 """
 
-_CONSTANTS = asdict(WINDOWS) | {"kept_seconds": KEPT_SECONDS, "layout": LAYOUT}
+_CONSTANTS = asdict(WINDOWS) | {
+    "kept_seconds": KEPT_SECONDS,
+    "layout": LAYOUT,
+    "refusal_bucket_seconds": REFUSAL_BUCKET_SECONDS,
+    "refusal_buckets": REFUSAL_BUCKETS,
+}
 _HEADER = f"local {', '.join(_CONSTANTS).upper()} = {', '.join(map(str, _CONSTANTS.values()))}\n"
 
 _SCRIPT_FAILED = "user_script"

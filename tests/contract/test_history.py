@@ -1,6 +1,6 @@
 """Every history store answers what the reference model answers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
@@ -12,14 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis._parsers.base import BaseParser
 
-from shared.domain.account_history import AccountHistories
 from shared.domain.errors import HistoryUnavailable
 from shared.domain.history import WINDOWS, History, HourTotals
 from shared.domain.transaction import Place, Transaction
 from shared.feature_store.redis_history import RedisHistory, connect
 from shared.feature_store.scripts import KEPT_UNTOUCHED
 from shared.ports import HistoryStore
-from shared.redis_keys import REFUSALS, account_key
+from shared.redis_keys import REFUSAL_BUCKET_SECONDS, REFUSAL_BUCKETS, REFUSALS, account_key
 from shared.telemetry.metrics import configure_metrics, render
 from shared.testing.history import MemoryHistory
 from shared.testing.pasts import MemoryPasts
@@ -62,8 +61,7 @@ def answers(store: HistoryStore, sent: list[Transaction], batch: int = 100) -> l
 def test_any_deliveries_are_answered_as_by_the_model(
     new_store: NewStore, sent: list[Transaction], batch: int
 ) -> None:
-    model = AccountHistories()
-    assert answers(new_store(), sent, batch) == [model.observe(each) for each in sent]
+    assert answers(new_store(), sent, batch) == MemoryHistory().observe(sent)
 
 
 @many_examples
@@ -72,11 +70,11 @@ def test_two_clients_interleaved_on_one_account_see_one_history(
     client: redis.Redis, redis_url: str, sent: list[Transaction], turns: list[bool]
 ) -> None:
     client.flushdb()
-    model = AccountHistories()
+    model = MemoryHistory()
     with connect(redis_url) as other:
         stores = RedisHistory(client, MemoryPasts()), RedisHistory(other, MemoryPasts())
         for transaction, turn in zip(sent, turns, strict=False):
-            assert stores[turn].observe([transaction]) == [model.observe(transaction)]
+            assert stores[turn].observe([transaction]) == model.observe([transaction])
 
 
 def test_a_redelivery_after_another_changes_nothing_and_gets_the_same_answer(new_store: NewStore) -> None:
@@ -162,10 +160,8 @@ def test_a_long_gap_leaves_the_newest_events(new_store: NewStore) -> None:
         a_transaction(transaction_id=f"z{n:02}", occurred_at=NOON + timedelta(days=20, minutes=n))
         for n in range(12)
     ]
-    model = AccountHistories()
-    assert answers(new_store(), sent + much_later + sent[-3:]) == [
-        model.observe(each) for each in sent + much_later + sent[-3:]
-    ]
+    all_of_them = sent + much_later + sent[-3:]
+    assert answers(new_store(), all_of_them) == MemoryHistory().observe(all_of_them)
 
 
 def test_events_delivered_backwards_are_all_counted(new_store: NewStore) -> None:
@@ -200,8 +196,7 @@ def test_an_account_with_ten_thousand_transactions_a_day_is_answered_as_by_the_m
         )
         for n in range(11_000)
     ]
-    model = AccountHistories()
-    assert answers(new_store(), sent, 1000) == [model.observe(each) for each in sent]
+    assert answers(new_store(), sent, 1000) == MemoryHistory().observe(sent)
 
 
 def test_hours_are_those_of_whole_days_before_also_where_they_come_late(new_store: NewStore) -> None:
@@ -223,11 +218,30 @@ def test_refusals_are_part_of_the_answer(new_store: NewStore, request: pytest.Fi
     if isinstance(store, MemoryHistory):
         store.refusals["acct-1"] = 3
     else:
-        request.getfixturevalue("client").set(account_key("acct-1", REFUSALS), 3)
+        refuse(request.getfixturevalue("client"), {0: 3})
     assert [h.recent_refusals for h in store.observe([a_transaction(), a_transaction(account_id="other")])] == [
         3,
         0,
     ]
+
+
+def refuse(client: redis.Redis, counts: Mapping[int, int]) -> None:
+    """So many refusals of acct-1, by how many buckets ago."""
+    now = client.time()[0] // REFUSAL_BUCKET_SECONDS
+    client.hset(account_key("acct-1", REFUSALS), mapping={now - ago: count for ago, count in counts.items()})
+
+
+def test_refusals_of_the_last_hour_count_and_older_ones_do_not(client: redis.Redis) -> None:
+    store = RedisHistory(client, MemoryPasts())
+    refuse(client, {REFUSAL_BUCKETS + 1: 100, REFUSAL_BUCKETS: 50, REFUSAL_BUCKETS - 2: 2, 1: 3})
+    assert store.observe([a_transaction()])[0].recent_refusals == 5
+
+
+def test_refusals_count_by_the_clock_whatever_time_a_transaction_claims(client: redis.Redis) -> None:
+    store = RedisHistory(client, MemoryPasts())
+    refuse(client, {1: 3})
+    long_ago = a_transaction(occurred_at=NOON - timedelta(days=9))
+    assert store.observe([long_ago])[0].recent_refusals == 3
 
 
 def test_an_emptied_script_cache_is_filled_again(client: redis.Redis) -> None:
@@ -238,7 +252,8 @@ def test_an_emptied_script_cache_is_filled_again(client: redis.Redis) -> None:
 
 
 def test_all_keys_of_an_account_are_on_one_node_and_expire(client: redis.Redis) -> None:
-    client.set(account_key("acct-1", REFUSALS), 1, ex=3600)
+    refuse(client, {0: 1})
+    client.expire(account_key("acct-1", REFUSALS), 3600)
     RedisHistory(client, MemoryPasts()).observe([a_transaction(place=Place(1, 2), merchant_category="food")])
     keys = [key.decode() for key in client.scan_iter()]
     assert {key.split("}")[0] + "}" for key in keys} == {account_key("acct-1", "")[:-1]}

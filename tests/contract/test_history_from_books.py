@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 
 from shared.database.past import PostgresPasts
 from shared.database.recorder import PostgresRecorder
-from shared.domain.account_history import AccountHistories
 from shared.domain.decision import RejectedMessage
 from shared.domain.errors import DatabaseUnavailable, HistoryUnavailable
 from shared.domain.history import WINDOWS, AccountPast
@@ -30,6 +29,7 @@ from shared.feature_store.redis_history import LONGEST_LOAD, RedisHistory, conne
 from shared.feature_store.scripts import KEPT_UNTOUCHED
 from shared.ports import AccountPasts, DecisionRecorder
 from shared.redis_keys import KNOWN, account_key
+from shared.testing.history import MemoryHistory
 from shared.testing.pasts import MemoryPasts
 from shared.testing.recorder import MemoryRecorder
 from tests.builders import NOON, a_scored_transaction, a_transaction
@@ -121,12 +121,12 @@ def test_every_answer_after_a_loss_is_that_of_an_undisturbed_history(
     cut: int,
 ) -> None:
     sent = of_one_account(sent, f"{uuid4()}-{next(numbers)}")
-    history, undisturbed = RedisHistory(client, books.pasts), AccountHistories()
+    history, undisturbed = RedisHistory(client, books.pasts), MemoryHistory()
     before, after = sent[:cut], sent[cut:]
-    assert history.observe(before) == [undisturbed.observe(each) for each in before]
+    assert history.observe(before) == undisturbed.observe(before)
     books.record(before)
     lose(client, sent[0].account_id)
-    assert history.observe(after + before) == [undisturbed.observe(each) for each in after + before]
+    assert history.observe(after + before) == undisturbed.observe(after + before)
 
 
 def test_an_account_without_a_past_starts_empty_and_is_asked_for_once(books: Books, client: redis.Redis) -> None:

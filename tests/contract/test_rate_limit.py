@@ -10,7 +10,7 @@ import pytest
 from shared.ports import RateLimit
 from shared.rate_limit import RedisRateLimit
 from shared.redis_client import redis_client
-from shared.redis_keys import REFUSALS, account_key
+from shared.redis_keys import REFUSAL_BUCKET_SECONDS, REFUSAL_BUCKETS, REFUSALS, account_key
 from shared.testing.rate_limit import MemoryRateLimit
 
 WINDOW = timedelta(milliseconds=400)
@@ -41,7 +41,7 @@ async def limits(request: pytest.FixtureRequest) -> AsyncIterator[Limits]:
     async with redis_client(request.getfixturevalue("redis_url")) as client:
 
         async def refusals_in_redis(account_id: str) -> int:
-            return int(await client.get(account_key(account_id, REFUSALS)) or 0)
+            return sum(map(int, await client.hvals(account_key(account_id, REFUSALS))))
 
         yield Limits(lambda *args, **options: RedisRateLimit(client, *args, **options), refusals_in_redis)
 
@@ -111,6 +111,18 @@ async def test_redis_keeps_refusals_for_an_hour_and_places_for_the_window(redis_
         lifetimes = [await client.ttl(account_key("a", name)) for name in (REFUSALS, "admitted")]
     assert 3590 < lifetimes[0] <= 3600
     assert 50 < lifetimes[1] <= 60
+
+
+async def test_refusals_that_go_on_do_not_keep_old_ones(redis_url: str) -> None:
+    async with redis_client(redis_url) as client:
+        key, now = account_key("a", REFUSALS), (await client.time())[0] // REFUSAL_BUCKET_SECONDS
+        await client.hset(key, mapping={now - ago: 1 for ago in range(1, REFUSAL_BUCKETS + 9)})
+        await RedisRateLimit(client, 1).admit(["a", "a", "a"])
+        kept = {int(bucket): int(count) for bucket, count in (await client.hgetall(key)).items()}
+    newest = max(kept)
+    assert kept[newest] == 2
+    assert set(kept) <= set(range(newest - REFUSAL_BUCKETS + 1, newest + 1))
+    assert len(kept) >= REFUSAL_BUCKETS - 1
 
 
 async def test_a_redis_that_forgot_the_script_is_given_it_again(redis_url: str) -> None:

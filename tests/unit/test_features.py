@@ -160,7 +160,7 @@ def test_absent_data_is_absent_not_zero() -> None:
         "amount_zscore", "amount_ratio", "category_amount_zscore", "merchant_amount_zscore", "amount_24h_ratio",
         "mean_amount_24h_ratio", "amount_7d_ratio", "num_tx_24h_ratio", "log_seconds_since_last", "new_merchant",
         "new_category", "merchant_risk_7d", "merchant_risk_score", "category_risk_score", "geo_distance",
-        "log_speed", "hour_habit",
+        "log_speed", "hour_habit", "recent_refusals",
     }  # fmt: skip
 
 
