@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -13,12 +14,14 @@ from uuid import uuid4
 from local.chosen import with_queue
 from shared.broker.selection import publisher_for
 from shared.command_line import UserError
+from shared.csv_layouts import CsvFile
 from shared.domain.errors import BrokerUnavailable
 from shared.messages.envelope import ENVELOPE_VERSION, MAX_ENVELOPE_BYTES, MAX_ITEMS
 from shared.messages.transaction_errors import InvalidTransaction
 from shared.messages.transaction_in import parse_json
 from shared.ports import EnvelopePublisher
 from shared.settings import load_settings
+from shared.skipped_rows import SkippedRows
 from shared.transactions_csv import read_transactions
 
 JSON_LINES = {".jsonl", ".ndjson"}
@@ -95,7 +98,15 @@ async def _publish_all(publisher: EnvelopePublisher, envelopes: Iterable[Envelop
 def _transactions(path: Path, limit: int | None) -> Iterator[dict[str, Any]]:
     if path.suffix in JSON_LINES:
         return islice(_json_lines(path), limit)
-    return (row.posted for row in read_transactions(path, limit))
+    return _csv_rows(CsvFile(path), limit)
+
+
+def _csv_rows(file: CsvFile, limit: int | None) -> Iterator[dict[str, Any]]:
+    skipped = SkippedRows(str(file))
+    yield from (row.posted for row in read_transactions(file, limit, skipped))
+    skipped.finish()
+    for sentence in skipped.sentences():
+        print(sentence, file=sys.stderr)
 
 
 def _json_lines(path: Path) -> Iterator[dict[str, Any]]:

@@ -20,9 +20,11 @@ from local.replay_report import Summary, summarize
 from local.replay_schedule import DueBatch, schedule
 from local.replay_view import ReplayView
 from shared.command_line import UserError
+from shared.csv_layouts import add_reading, csv_file
 from shared.database.engine import async_engine
 from shared.database.outcomes import OutcomeRecords
 from shared.settings import load_settings
+from shared.skipped_rows import SkippedRows
 from shared.transactions_csv import read_transactions
 
 REQUEST_SECONDS = 30
@@ -30,7 +32,8 @@ REQUEST_SECONDS = 30
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare FILE and how fast it is posted."""
-    parser.add_argument("file", type=Path, help="CSV or CSV.gz: our columns, or those of Kaggle's fraudTrain.csv")
+    parser.add_argument("file", type=Path, help="CSV or CSV.gz of transactions")
+    add_reading(parser)
     parser.add_argument("--url", help="where ingest answers (default: this machine's)")
     parser.add_argument("--rate", type=_positive, metavar="N", help="transactions a second (default: no limit)")
     parser.add_argument("--limit", type=_whole, metavar="N", help="only the file's first N transactions")
@@ -57,13 +60,16 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _replay(args: argparse.Namespace, url: str) -> Summary:
-    total = sum(len(batch.rows) for batch in _batches(args))  # a bad file is refused before anything is sent
+    skipped = SkippedRows(str(args.file))
+    total = sum(len(batch.rows) for batch in _batches(args, skipped))
+    skipped.finish()  # a bad file is refused before anything is sent
     async with (
         httpx.AsyncClient(base_url=url, timeout=REQUEST_SECONDS) as client,
         _outcome_reader(client, url) as reader,
     ):
         await _require_ingest(client, url)
         with ReplayView(total, wait=args.wait, bars=not args.json) as view:
+            view.read(skipped.sentences())
             summary = await _post_and_wait(args, client, reader, view)
         if not args.json:
             view.show(summary)
@@ -74,7 +80,7 @@ async def _post_and_wait(
     args: argparse.Namespace, client: httpx.AsyncClient, reader: OutcomeReader, view: ReplayView
 ) -> Summary:
     start = time.monotonic()
-    posted = await Poster(client, view, wait=args.wait).post(_batches(args))
+    posted = await Poster(client, view, wait=args.wait).post(_batches(args, SkippedRows(str(args.file))))
     view.refused(posted.sentences)
     view.accepted(len(posted.accepted))
     ids = (row.transaction_id for row in posted.accepted)
@@ -82,8 +88,9 @@ async def _post_and_wait(
     return summarize(posted, outcomes, time.monotonic() - start)
 
 
-def _batches(args: argparse.Namespace) -> Iterator[DueBatch]:
-    return schedule(read_transactions(args.file, args.limit), rate=args.rate, speedup=args.speedup)
+def _batches(args: argparse.Namespace, skipped: SkippedRows) -> Iterator[DueBatch]:
+    rows = read_transactions(csv_file(args.file, args), args.limit, skipped)
+    return schedule(rows, rate=args.rate, speedup=args.speedup)
 
 
 @asynccontextmanager

@@ -1,5 +1,6 @@
 """What a replay shows on stderr while it runs: bars on a terminal, notices everywhere."""
 
+from collections.abc import Iterable
 from types import TracebackType
 
 from rich.console import Console
@@ -37,6 +38,11 @@ class ReplayView:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._progress.stop()
+
+    def read(self, sentences: Iterable[str]) -> None:
+        """Say what was left out or adjusted while the file was read."""
+        for sentence in sentences:
+            self._say(sentence)
 
     def settled(self, rows: int) -> None:
         """As Listener."""

@@ -6,16 +6,18 @@ from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.replay import LabelFeed, Step, no_labels, replayed, rows_of
+from ml.progress import rows_of
+from ml.replay import LabelFeed, Step, no_labels, replayed
 from shared.command_line import UserError
+from shared.csv_layouts import CsvFile
 from shared.domain.features import FEATURES
 from shared.domain.price_levels import in_dollars
 from shared.domain.rules import RuleSet
+from shared.skipped_rows import SkippedRows
 
 _EPOCH = date(1970, 1, 1).toordinal()
 
@@ -61,23 +63,27 @@ class Dataset:
         return len(self.day)
 
 
-def read_dataset(path: Path, collector: Collector, feed: LabelFeed = no_labels) -> Dataset:
+def read_dataset(
+    file: CsvFile, collector: Collector, feed: LabelFeed = no_labels, skipped: SkippedRows | None = None
+) -> Dataset:
     """Every transaction of the file with its past only, under a progress bar on stderr.
 
-    `collector` is new; each day is in it before `feed` hears of the day. Raises UserError where the file cannot be
-    read, is empty, holds an invalid transaction or is not in time order.
+    `collector` is new; each day is in it before `feed` hears of the day. What is left out is told on stderr, and
+    noted in `skipped`. Raises UserError where the file cannot be read, holds nothing or too little that is valid,
+    or is not in time order.
     """
-    with rows_of(path) as rows:
-        for steps in replayed(rows, str(path), feed):
+    skipped = skipped or SkippedRows(str(file))
+    with rows_of(file, skipped) as rows:
+        for steps in replayed(rows, skipped, feed):
             collector.add(steps)
     if not len(collector):
-        raise nothing_in(path)
+        raise nothing_in(file)
     return collector.dataset()
 
 
-def nothing_in(path: Path) -> UserError:
+def nothing_in(file: CsvFile) -> UserError:
     """What to say of a file without transactions."""
-    return UserError(f"{path} holds no transactions. Give a CSV with a header line and one per line.")
+    return UserError(f"{file} holds no transactions. Give a CSV with a header line and one per line.")
 
 
 class Collector:

@@ -13,6 +13,7 @@ from ml.labels import LabelMode, days, label_mode
 from ml.report_page import as_html
 from ml.results import Figures, Report
 from shared.command_line import UserError
+from shared.csv_layouts import add_reading, csv_file
 from shared.rules_file import SHIPPED_RULES, load_rules
 
 SCORES = ("transaction_id", "risk", "anomaly")
@@ -29,7 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(name, type=date.fromisoformat, required=True, metavar="D", help=meaning)
     add_labels(parser)
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the report here, as JSON")
-    parser.add_argument("--scores", type=Path, metavar="FILE", help="write the test days' risks here, as CSV")
+    parser.add_argument(
+        "--scores", type=Path, metavar="FILE", help="write the risks of the test days here, as CSV"
+    )
     parser.add_argument("--html", type=Path, metavar="FILE", help="write the report here, as a page with pictures")
     parser.add_argument(
         "--seeds", type=int, default=3, metavar="N", help="models to fit, each with a seed of its own (3)"
@@ -38,8 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
-    """Declare --data."""
+    """Declare --data and how it is read."""
     parser.add_argument("--data", type=Path, required=True, metavar="FILE", help="CSV or CSV.gz in time order")
+    add_reading(parser)
 
 
 def add_labels(parser: argparse.ArgumentParser) -> None:
@@ -67,7 +71,8 @@ def run(args: argparse.Namespace) -> int:
         raise UserError("At least one model is needed: give --seeds 1 or more.")
     split, known = Split(args.train_from, args.train_to, args.test_from), Known(args.labels, args.label_delay)
     growths = [replace(Growth(), seed=Growth().seed + more) for more in range(args.seeds)]
-    report, scored = evaluated(args.data, split, known, load_rules(SHIPPED_RULES), growths)
+    file = csv_file(args.data, args)
+    report, scored = evaluated(file, split, known, load_rules(SHIPPED_RULES), growths)
     if args.out:
         write_text(args.out, report.model_dump_json(indent=2) + "\n")
     if args.html:
@@ -107,7 +112,7 @@ def sentences(report: Report) -> str:
         f"Tested on {test.transactions}, {test.first} to {test.last}, with {test.frauds} frauds.",
     ]
     if report.figures is None:
-        return "\n".join([*lines, "No figures: the test days lack labels (column is_fraud)."])
+        return "\n".join([*lines, f"No figures: {report.no_figures}"])
     return "\n".join([*lines, *_figures(report.figures), *_spread(report), report.note])
 
 

@@ -4,7 +4,6 @@ import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import file_digest
-from pathlib import Path
 from time import perf_counter
 
 import numpy as np
@@ -15,9 +14,11 @@ from ml.dataset import Dataset
 from ml.experiment import Experiment, Known, Split, prepared
 from ml.fit import Growth, Model, check_window, fit, risks
 from ml.metrics import Ranking, alerting, brier, calibration, curves, ranking, rule_records
-from ml.results import Data, Figures, KnownLabels, Period, Report, SeedResult, Spread, Timings
+from ml.results import Data, Figures, KnownLabels, LeftOut, Period, Report, SeedResult, Spread, Timings
 from shared.command_line import UserError
+from shared.csv_layouts import CsvFile
 from shared.domain.rules import RuleSet
+from shared.skipped_rows import SkippedRows
 
 Floats = NDArray[np.float64]
 
@@ -36,28 +37,28 @@ class Scored:
         return Scored(self.test.where(has_label), self.anomaly[has_label], self.risk[has_label])
 
     def ranking(self) -> Ranking | None:
-        """How well the labelled ones are ranked; None where no label is there."""
+        """How well the labelled ones are ranked; None where their labels are not of both classes."""
         labelled = self.labelled()
-        return ranking(labelled.test, labelled.risk) if len(labelled.test) else None
+        return None if one_sided(labelled.test) else ranking(labelled.test, labelled.risk)
 
 
 def evaluated(
-    path: Path, split: Split, known: Known, rules: RuleSet, growths: Sequence[Growth]
+    file: CsvFile, split: Split, known: Known, rules: RuleSet, growths: Sequence[Growth]
 ) -> tuple[Report, Scored]:
     """Replay the file once, fit one model for each of `growths`, and judge them on the test days.
 
     The second is what the first model gave. Raises UserError for files and days that cannot be evaluated.
     """
     began = perf_counter()
-    experiment = prepared(path, split, known, rules, growths[0])
+    experiment = prepared(file, split, known, rules, growths[0])
     check_window(experiment.window, growths[0])
-    check_test(experiment, path)
-    return judged(experiment, path, known, rules, growths, replay_seconds=perf_counter() - began)
+    check_test_days(experiment, file)
+    return judged(experiment, file, known, rules, growths, replay_seconds=perf_counter() - began)
 
 
 def judged(
     experiment: Experiment,
-    path: Path,
+    file: CsvFile,
     known: Known,
     rules: RuleSet,
     growths: Sequence[Growth],
@@ -74,7 +75,7 @@ def judged(
     fitting, scoring = np.diff(clock).tolist()
     seeds = tuple(map(_seed_result, growths, models, scored))
     report = Report(
-        data=_data(path, experiment.dataset),
+        data=_data(file, experiment.dataset),
         training=_period(window),
         test=_period(experiment.test),
         labels=_known(known, labels),
@@ -84,6 +85,8 @@ def judged(
         seeds=seeds,
         spread=_spread([each.ranking for each in seeds if each.ranking]),
         figures=_figures(models[0], scored[0].labelled(), rules),
+        no_figures=one_sided(experiment.test),
+        skipped=_skipped(experiment.skipped),
         timings=Timings(replay=round(replay_seconds, 3), fit=round(fitting, 3), score=round(scoring, 3)),
     )
     return report, scored[0]
@@ -95,17 +98,28 @@ def score(model: Model, test: Dataset) -> Scored:
     return Scored(test, anomaly, risks(model.fitted, test, anomaly))
 
 
-def check_test(experiment: Experiment, path: Path) -> None:
-    """Raise UserError where the test days are not in the file, or their labels are all the same."""
-    test, last = experiment.test, experiment.dataset.day[-1].item()
-    if not len(test):
-        raise UserError(f"{path} ends on {last}, before the test begins. Give an earlier --test-from.")
-    classes = np.unique(test.label[~np.isnan(test.label)])
-    if len(classes) == 1:
-        raise UserError(
-            f"The test days of {path} hold {'only frauds' if classes[0] else 'no fraud'}: nothing can be told "
-            "apart. Give other days, or a file whose column is_fraud holds both 0 and 1."
-        )
+def check_test(experiment: Experiment, file: CsvFile) -> None:
+    """Raise UserError where the test days are not in the file, or give no figures."""
+    check_test_days(experiment, file)
+    if problem := one_sided(experiment.test):
+        raise UserError(f"{file}: {problem} Give other days or another file.")
+
+
+def check_test_days(experiment: Experiment, file: CsvFile) -> None:
+    """Raise UserError where the test days are not in the file."""
+    if not len(experiment.test):
+        last = experiment.dataset.day[-1].item()
+        raise UserError(f"{file} ends on {last}, before the test begins. Give an earlier --test-from.")
+
+
+def one_sided(test: Dataset) -> str | None:
+    """Why these transactions give no figures; None where their labels are of both classes."""
+    classes = np.unique(test.label[~np.isnan(test.label)]).tolist()
+    if not classes:
+        return "the test days lack labels (column is_fraud)."
+    if len(classes) == 2:
+        return None
+    return f"the test days hold {'only frauds' if classes[0] else 'no fraud'}: nothing can be told apart."
 
 
 def software() -> dict[str, str]:
@@ -139,7 +153,7 @@ def _spread(rankings: Sequence[Ranking]) -> dict[str, Spread] | None:
 
 def _figures(model: Model, scored: Scored, rules: RuleSet) -> Figures | None:
     test, risk = scored.test, scored.risk
-    if not len(test):
+    if one_sided(test):
         return None
     return Figures(
         ranking=ranking(test, risk),
@@ -152,16 +166,25 @@ def _figures(model: Model, scored: Scored, rules: RuleSet) -> Figures | None:
     )
 
 
-def _data(path: Path, dataset: Dataset) -> Data:
-    with path.open("rb") as file:
-        digest = file_digest(file, "sha256").hexdigest()
+def _data(file: CsvFile, dataset: Dataset) -> Data:
+    with file.path.open("rb") as content:
+        digest = file_digest(content, "sha256").hexdigest()
     return Data(
-        name=path.name,
+        name=file.path.name,
         sha256=digest,
         transactions=len(dataset),
         accounts=len(np.unique(dataset.account)),
         first=dataset.day[0].item(),
         last=dataset.day[-1].item(),
+    )
+
+
+def _skipped(found: SkippedRows) -> LeftOut:
+    return LeftOut(
+        rows=found.rows,
+        by_reason=dict(found.reasons.most_common()),
+        first_line=found.first,
+        adjusted=dict(found.adjusted),
     )
 
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +12,10 @@ from ml.fit import Growth, reviewer
 from ml.labels import ONE_DAY, AllLabels, FirstLabels, LabelMode, Labels, NoLabels, ReviewedLabels, Reviewer
 from ml.replay import Step
 from shared.command_line import UserError
+from shared.csv_layouts import CsvFile
 from shared.domain.rules import RuleSet
 from shared.domain.signals import NO_SIGNALS, Signals
+from shared.skipped_rows import SkippedRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +48,14 @@ class Known:
 class Experiment:
     """A replayed file, and the label (N,) of each of its transactions as known when the test begins.
 
-    `signals` are those of the end of the training days.
+    `signals` are those of the end of the training days; `skipped` tells of the rows that were left out.
     """
 
     split: Split
     dataset: Dataset
     labels: NDArray[np.float64]
     signals: Signals
+    skipped: SkippedRows
 
     @property
     def window(self) -> Dataset:
@@ -75,7 +77,7 @@ class Experiment:
         return self.dataset.days_between(self.split.train_from, self.split.train_to)
 
 
-def prepared(path: Path, split: Split, known: Known, rules: RuleSet, growth: Growth) -> Experiment:
+def prepared(file: CsvFile, split: Split, known: Known, rules: RuleSet, growth: Growth) -> Experiment:
     """Replay the file; raises UserError for a file that cannot be read and for days that it does not hold.
 
     `growth` is that of the forest which picks the cards to review, where any are.
@@ -83,11 +85,12 @@ def prepared(path: Path, split: Split, known: Known, rules: RuleSet, growth: Gro
     collector = Collector(rules)
     labels = _labels(known, split, collector, partial(reviewer, rules=rules, growth=growth))
     trained = _LastSignals(split.train_to + ONE_DAY)
-    dataset = read_dataset(path, collector, lambda steps: labels.feed(trained.noted(steps)))
+    skipped = SkippedRows(str(file))
+    dataset = read_dataset(file, collector, lambda steps: labels.feed(trained.noted(steps)), skipped)
     first, last = dataset.day[0].item(), dataset.day[-1].item()
     if split.train_to < first or split.train_from > last:
-        raise UserError(f"{path} holds {first} to {last}: no day of {split.train_from} to {split.train_to}.")
-    return Experiment(split, dataset, labels.known(dataset, split.test_from), trained.signals)
+        raise UserError(f"{file} holds {first} to {last}: no day of {split.train_from} to {split.train_to}.")
+    return Experiment(split, dataset, labels.known(dataset, split.test_from), trained.signals, skipped)
 
 
 @dataclass

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from shared.command_line import UserError
+from shared.csv_cells import as_identifier
 from shared.domain.labels import Label
 from shared.messages.label_in import InvalidLabel, parse_label
-from shared.transactions_csv import as_identifier
 
 IDS, VERDICTS = ("transaction_id", "trans_num"), ("label", "is_fraud")
 _OPTIONAL = ("known_at", "source", "by", "note")

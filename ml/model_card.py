@@ -18,6 +18,7 @@ from ml.metrics import Ranking, RuleRecord
 from ml.results import Report
 from ml.train import days_of
 from shared.command_line import UserError
+from shared.csv_layouts import CsvFile, csv_file
 from shared.domain.rules import RuleSet
 from shared.rules_file import SHIPPED_RULES, load_rules
 
@@ -50,13 +51,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Evaluate each label mode, leave each part out, and replace what the card says was measured."""
     _around(args.card)
-    split, rules = _split(args.data), load_rules(SHIPPED_RULES)
+    file = csv_file(args.data, args)
+    split, rules = _split(file), load_rules(SHIPPED_RULES)
     growths = [replace(Growth(), seed=Growth().seed + more) for more in range(max(1, args.seeds))]
     reports, ablations = [], {}
     for mode in args.modes:
         known = Known(label_mode(mode), DELAY)
-        experiment, seconds = _prepared(args.data, split, known, rules)
-        report, _ = judged(experiment, args.data, known, rules, growths, replay_seconds=seconds)
+        experiment, seconds = _prepared(file, split, known, rules)
+        report, _ = judged(experiment, file, known, rules, growths, replay_seconds=seconds)
         reports.append(report)
         _say(f"{mode}: measured")
         if mode in ABLATED:
@@ -78,17 +80,17 @@ def _around(card: Path) -> tuple[str, str]:
     return text.partition(BEGIN)[0], text.partition(END)[2]
 
 
-def _split(path: Path) -> Split:
-    begin, _ = days_of(path)
+def _split(file: CsvFile) -> Split:
+    begin, _ = days_of(file)
     first, last = (begin + since for since in TRAINING)
     return Split(first, last, last + DELAY + timedelta(days=1))
 
 
-def _prepared(path: Path, split: Split, known: Known, rules: RuleSet) -> tuple[Experiment, float]:
+def _prepared(file: CsvFile, split: Split, known: Known, rules: RuleSet) -> tuple[Experiment, float]:
     began = perf_counter()
-    experiment = prepared(path, split, known, rules, Growth())
+    experiment = prepared(file, split, known, rules, Growth())
     check_window(experiment.window, Growth())
-    check_test(experiment, path)
+    check_test(experiment, file)
     return experiment, perf_counter() - began
 
 

@@ -3,21 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import NamedTuple
-
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from ml.signals import SignalBook
 from shared.command_line import UserError
@@ -27,8 +15,9 @@ from shared.domain.history import History
 from shared.domain.signals import NO_SIGNALS, Signals
 from shared.domain.transaction import Transaction
 from shared.messages.transaction_errors import InvalidTransaction
-from shared.messages.transaction_in import parse_transaction
-from shared.transactions_csv import Row, line_count, read_transactions
+from shared.messages.transaction_in import valid_transaction
+from shared.skipped_rows import SkippedRows
+from shared.transactions_csv import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +61,14 @@ def after(delay: timedelta) -> LabelFeed:
     ]
 
 
-def replayed(rows: Iterable[Row], source: str, feed: LabelFeed = no_labels) -> Iterator[list[Step]]:
+def replayed(rows: Iterable[Row], skipped: SkippedRows, feed: LabelFeed = no_labels) -> Iterator[list[Step]]:
     """The steps of each UTC day; `feed` hears of a day once the caller is done with it.
 
-    `source` names the rows in errors. Raises UserError for an invalid transaction and for rows out of time order.
+    Transactions that the API would refuse are left out and noted in `skipped`. Raises UserError where these are
+    too many, and for rows out of time order.
     """
-    return observed((parsed(row, source) for row in rows), source, feed)
+    yield from observed(valid(rows, skipped), skipped.source, feed)
+    skipped.finish()
 
 
 def observed(labelled: Iterable[Labelled], source: str, feed: LabelFeed = no_labels) -> Iterator[list[Step]]:
@@ -89,29 +80,16 @@ def observed(labelled: Iterable[Labelled], source: str, feed: LabelFeed = no_lab
         replay.know(feed(steps))
 
 
-@contextmanager
-def rows_of(path: Path) -> Iterator[Iterable[Row]]:
-    """The file's rows under a progress bar on stderr, where that is a terminal."""
-    columns = (
-        TextColumn("replaying"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        lines = line_count(path) if console.is_terminal else None
-        yield progress.track(read_transactions(path), total=lines and lines - 1)
-
-
-def parsed(row: Row, source: str) -> Labelled:
-    """The row as a valid transaction, and its label; raises UserError where the API would refuse it."""
-    try:
-        return parse_transaction(row.posted, now=datetime.now(UTC)).transaction, row.is_fraud
-    except InvalidTransaction as error:
-        which, problem = row.posted.get("transaction_id"), str(error).rstrip(".")
-        raise UserError(f"{source}, transaction {which}: {problem}. Correct or remove that line.") from error
+def valid(rows: Iterable[Row], skipped: SkippedRows) -> Iterator[Labelled]:
+    """The rows as transactions with labels; those that the API would refuse are noted in `skipped` instead."""
+    now = datetime.now(UTC)
+    for row in rows:
+        try:
+            transaction = valid_transaction(row.posted, now=now)
+        except InvalidTransaction as error:
+            skipped.skip(row.line, str(error))
+        else:
+            yield transaction, row.is_fraud
 
 
 def _in_order(labelled: Iterable[Labelled], source: str) -> Iterator[Labelled]:

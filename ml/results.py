@@ -22,6 +22,18 @@ class Data(_Part):
     last: date
 
 
+class LeftOut(_Part):
+    """Rows of the file that cannot be used: how many by reason, and the line of the first for each.
+
+    `adjusted` counts what was changed in other rows so that they could be used.
+    """
+
+    rows: int = 0
+    by_reason: dict[str, int] = {}
+    first_line: dict[str, int] = {}
+    adjusted: dict[str, int] = {}
+
+
 class Period(_Part):
     """Days, both included; frauds among the transactions whose label the file has."""
 
@@ -79,7 +91,8 @@ class Timings(_Part):
 
 
 class Report(_Part):
-    """One evaluation. `figures` and `spread` are None where the test days lack labels."""
+    """One evaluation. `figures` and `spread` are None where the test days lack labels of both classes; why, says
+    `no_figures`."""
 
     data: Data
     training: Period
@@ -91,5 +104,7 @@ class Report(_Part):
     seeds: tuple[SeedResult, ...]
     spread: dict[str, Spread] | None
     figures: Figures | None
+    no_figures: str | None = None
+    skipped: LeftOut = LeftOut()
     timings: Timings
     note: str = "Real cards are harder than simulations: published average precision on them is about 0.1."

@@ -10,20 +10,24 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ml.labels import days
+from ml.progress import rows_of
 from ml.recorded import Recorded, recorded
-from ml.replay import Labelled, Learned, Step, after, observed, replayed, rows_of
+from ml.replay import Labelled, Learned, Step, after, observed, replayed
 from shared.command_line import UserError
+from shared.csv_layouts import add_reading, csv_file
 from shared.database.long_work import long_work
 from shared.domain.history import WINDOWS
 from shared.settings import load_settings
+from shared.skipped_rows import SkippedRows
 
 WARM_UP = timedelta(days=WINDOWS.kept_days)
 """Recorded days before --from that fill the histories and signals, and are not counted."""
 
 
 def add_source(parser: argparse.ArgumentParser) -> None:
-    """Declare --data, --from, --to and --label-delay."""
+    """Declare --data with how it is read, --from, --to and --label-delay."""
     parser.add_argument("--data", type=Path, metavar="FILE", help="CSV or CSV.gz in time order; else PostgreSQL")
+    add_reading(parser)
     parser.add_argument("--from", dest="first", type=date.fromisoformat, metavar="D", help="first day, YYYY-MM-DD")
     parser.add_argument("--to", dest="last", type=date.fromisoformat, metavar="D", help="last day")
     parser.add_argument(
@@ -64,8 +68,10 @@ def _is_wanted(day: date, first: date | None, last: date | None) -> bool:
 
 @contextmanager
 def _of_file(args: argparse.Namespace) -> Iterator[Iterable[list[Step]]]:
-    with rows_of(args.data) as rows:
-        yield replayed(rows, str(args.data), after(args.label_delay))
+    file = csv_file(args.data, args)
+    skipped = SkippedRows(str(file))
+    with rows_of(file, skipped) as rows:
+        yield replayed(rows, skipped, after(args.label_delay))
 
 
 @contextmanager

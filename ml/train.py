@@ -21,13 +21,17 @@ from ml.manifest import COMBINER, FOREST, RULES, SIGNALS, Labels, Manifest, Metr
 from ml.metrics import alerting, at_share, ranking
 from ml.model_folder import sealed, write_model
 from ml.reference import REFERENCE, reference_of
-from ml.replay import parsed
+from ml.replay import valid
+from shared.csv_layouts import CsvFile, csv_file
 from shared.domain.features import FEATURES, FOREST_FEATURES
 from shared.messages.signals_json import signals_document
 from shared.rules_file import SHIPPED_RULES, load_rules
+from shared.skipped_rows import SkippedRows
 from shared.transactions_csv import read_transactions
 
 ONE_DAY = timedelta(days=1)
+NEAR_THE_END = 100
+"""Rows from the last on of which one is valid."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,10 +59,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train, write the folder, and say how well it ranks the days after the training window."""
     growth = Growth(args.trees, args.max_samples, args.seed)
-    first, last = training_window(args.data, args.first, args.last)
+    file = csv_file(args.data, args)
+    first, last = training_window(file, args.first, args.last)
     split = Split(first, last, last + args.label_delay + ONE_DAY)
     rules = load_rules(SHIPPED_RULES)
-    experiment = prepared(args.data, split, Known(args.labels, args.label_delay), rules, growth)
+    experiment = prepared(file, split, Known(args.labels, args.label_delay), rules, growth)
     model = fit(experiment.window, experiment.window_labels, rules, growth, args.alerts_a_day)
     files = files_of(model, experiment, SHIPPED_RULES.read_bytes())
     manifest = sealed(manifest_of(model, experiment, growth), files)
@@ -68,24 +73,25 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def training_window(path: Path, first: date | None, last: date | None) -> tuple[date, date]:
+def training_window(file: CsvFile, first: date | None, last: date | None) -> tuple[date, date]:
     """The training days. Unless given, the file's first quarter only fills the histories, the next 3/8 train."""
     if first and last:
         return first, last
-    begin, end = days_of(path)
+    begin, end = days_of(file)
     days = (end - begin).days + 1
     return first or begin + timedelta(days=days // 4), last or begin + timedelta(days=days * 5 // 8)
 
 
-def days_of(path: Path) -> tuple[date, date]:
-    """The days of the file's first and last transaction; raises UserError as reading does."""
-    rows = read_transactions(path)
-    first = next(rows, None)
+def days_of(file: CsvFile) -> tuple[date, date]:
+    """The days of the file's first and last valid transaction; raises UserError as reading does."""
+    skipped = SkippedRows(str(file))
+    rows = read_transactions(file, skipped=skipped)
+    first = next(valid(rows, skipped), None)
     if first is None:
-        raise nothing_in(path)
-    last = next(iter(deque(rows, maxlen=1)), first)
-    begin, end = [parsed(row, str(path))[0].occurred_at.date() for row in (first, last)]
-    return begin, end
+        skipped.finish()
+        raise nothing_in(file)
+    ends = [first, *valid(deque(rows, maxlen=NEAR_THE_END), skipped)]
+    return ends[0][0].occurred_at.date(), ends[-1][0].occurred_at.date()
 
 
 def manifest_of(model: Model, experiment: Experiment, growth: Growth) -> Manifest:

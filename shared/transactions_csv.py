@@ -1,202 +1,149 @@
-"""Reads a CSV or CSV.gz of card transactions: our own column names, or those of Kaggle's `fraudTrain.csv`."""
+"""Reads a CSV or CSV.gz of card transactions, row by row; rows that cannot be used are left out and counted."""
 
 import csv
 import gzip
-import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from hashlib import blake2b
 from itertools import islice
-from math import isfinite
-from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from shared.command_line import UserError
+from shared.csv_cells import Adjusted, label
+from shared.csv_layouts import Column, CsvFile, Layout, layout_of
+from shared.skipped_rows import SkippedRows
 
-CellReader = Callable[[str], object]
+if TYPE_CHECKING:
+    from _csv import Reader
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One transaction as it is posted, and its label where the file has one."""
+class Row(NamedTuple):
+    """One transaction as it is posted, its label where the file has one, and the line it ends on."""
 
     posted: dict[str, Any]
     is_fraud: bool | None
+    line: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """Where a posted field comes from and how its cell is read."""
+def read_transactions(
+    file: CsvFile, limit: int | None = None, skipped: SkippedRows | None = None
+) -> Iterator[Row]:
+    """Rows of the file in its order, at most `limit`; those that cannot be read are noted in `skipped` instead.
 
-    field: str
-    read: CellReader
-    required: bool = True
-
-
-def read_transactions(path: Path, limit: int | None = None) -> Iterator[Row]:
-    """Rows of the file in its order, at most `limit`.
-
-    Identifiers that the API would not take are made to fit, card numbers become tokens, unknown columns are
-    dropped. Raises UserError, with the line where it applies, for a file that cannot be read so.
+    Identifiers, amounts and times that the API would not take are made to fit, card numbers become tokens, unknown
+    columns are dropped. Raises UserError for a file that cannot be read so, and where too many rows are left out
+    (at the end only the caller can tell: see SkippedRows.finish).
     """
-    return islice(_rows(path), limit)
+    return islice(_rows(file, skipped or SkippedRows(str(file))), limit)
 
 
-def line_count(path: Path) -> int | None:
+def line_count(file: CsvFile) -> int | None:
     """Lines of the file, its header included; None where it cannot be read to its end."""
     try:
-        with _open(path) as file:
-            return sum(1 for _ in file)
+        with _open(file) as lines:
+            return sum(1 for _ in lines)
     except (OSError, EOFError, ValueError, zlib.error):
         return None
 
 
-def as_identifier(text: str) -> str:
-    """`text` where the API takes it as an identifier; else a readable form of it, kept apart by a hash."""
-    if _IDENTIFIER.fullmatch(text):
-        return text
-    if not text:
-        raise ValueError("is empty")
-    return f"{_NOT_IN_IDENTIFIERS.sub('-', text)[:51].strip('-')}-{_hash(text)}"
-
-
-def _hash(text: str) -> str:
-    return blake2b(text.encode(), digest_size=6).hexdigest()
-
-
-def _account_token(card_number: str) -> str:
-    """A card number is never posted; its token is the same in every file."""
-    if not card_number:
-        raise ValueError("is empty")
-    return f"acct-{_hash(card_number)}"
-
-
-def _text(cell: str) -> str:
-    if not cell:
-        raise ValueError("is empty")
-    return cell
-
-
-def _degrees(cell: str) -> float:
-    value = float(cell)
-    if not isfinite(value):
-        raise ValueError("is not finite")
-    return value
-
-
-def _utc(cell: str) -> str:
-    """Kaggle's times have no zone; they are taken as UTC."""
-    return datetime.fromisoformat(cell).replace(tzinfo=UTC).isoformat().replace("+00:00", "Z")
-
-
-_IDENTIFIER = re.compile(r"[A-Za-z0-9._:@+-]{1,64}")
-_NOT_IN_IDENTIFIERS = re.compile(r"[^A-Za-z0-9._:@+-]+")
-
-OWN_COLUMNS = {
-    "transaction_id": Column("transaction_id", as_identifier),
-    "account_id": Column("account_id", as_identifier),
-    "amount": Column("amount", _text),
-    "currency": Column("currency", _text),
-    "timestamp": Column("timestamp", _text),
-    "merchant_id": Column("merchant_id", as_identifier),
-    "merchant_category": Column("merchant_category", _text, required=False),
-    "geo_lat": Column("geo_lat", _degrees, required=False),
-    "geo_lon": Column("geo_lon", _degrees, required=False),
-    "home_lat": Column("home_lat", _degrees, required=False),
-    "home_lon": Column("home_lon", _degrees, required=False),
-    "channel": Column("channel", _text, required=False),
-    "device_id": Column("device_id", _text, required=False),
-    "ip_address": Column("ip_address", _text, required=False),
-}
-KAGGLE_COLUMNS = {
-    "trans_num": Column("transaction_id", as_identifier),
-    "cc_num": Column("account_id", _account_token),
-    "amt": Column("amount", _text),
-    "trans_date_trans_time": Column("timestamp", _utc),
-    "merchant": Column("merchant_id", as_identifier),
-    "category": Column("merchant_category", _text, required=False),
-    "merch_lat": Column("geo_lat", _degrees, required=False),
-    "merch_long": Column("geo_lon", _degrees, required=False),
-    "lat": Column("home_lat", _degrees, required=False),
-    "long": Column("home_lon", _degrees, required=False),
-}
-_LABELS = {"0": False, "1": True, "false": False, "true": True, "": None}
-
-
-def _rows(path: Path) -> Iterator[Row]:
-    lines = _Lines()
+def _rows(file: CsvFile, skipped: SkippedRows) -> Iterator[Row]:
     try:
-        with _open(path) as file:
-            reader = csv.reader(lines.counted(file), strict=True)
-            header = [name.strip() for name in next(reader, [])]
-            columns = _columns_for(header, path)
-            fixed = {"currency": "USD"} if columns is KAGGLE_COLUMNS else {}
-            yield from (_row(header, cells, columns, fixed) for cells in reader if cells)
+        with _open(file) as lines:
+            reader = csv.reader(lines, strict=True)
+            header = _header(reader, file)
+            yield from _usable(reader, _row_reader(header, layout_of(header, file), file.currency), skipped)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise UserError(f"{path} is damaged or cut short after line {lines.read}; fetch it again.") from error
+        raise UserError(f"{file} is damaged or cut short after line {skipped.read}; fetch it again.") from error
     except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not text in UTF-8; save it as CSV in UTF-8.") from error
-    except (ValueError, csv.Error) as error:
-        raise UserError(f"{path}, line {lines.read}: {error}.") from error
+        raise UserError(f"{file} cannot be read: {error.strerror or error}.") from error
 
 
-class _Lines:
-    """Counts the lines read, so that an error can name its line."""
-
-    read = 0
-
-    def counted(self, file: IO[str]) -> Iterator[str]:
-        for line in file:
-            self.read += 1
-            yield line
-
-
-def _open(path: Path) -> IO[str]:
-    with path.open("rb") as file:
-        is_gzip = file.read(2) == b"\x1f\x8b"
+def _open(file: CsvFile) -> IO[str]:
+    """As text; bytes that are no UTF-8 become lone surrogates, so that they spoil their row only."""
+    with file.path.open("rb") as raw:
+        is_gzip = raw.read(2) == b"\x1f\x8b"
     opener: Callable[..., IO[str]] = gzip.open if is_gzip else open
-    return opener(path, "rt", encoding="utf-8-sig", newline="")
+    return opener(file.path, "rt", encoding="utf-8-sig", errors="surrogateescape", newline="")
 
 
-def _columns_for(header: list[str], path: Path) -> dict[str, Column]:
-    columns = KAGGLE_COLUMNS if "trans_num" in header else OWN_COLUMNS
-    missing = [name for name, column in columns.items() if column.required and name not in header]
-    if missing:
-        problem = f"lacks the column(s) {', '.join(missing)}" if any(header) else "is empty"
-        raise UserError(
-            f"{path} {problem}. The first line must name the columns: either "
-            f"{', '.join(name for name, column in OWN_COLUMNS.items() if column.required)}, … "
-            "or those of Kaggle's fraudTrain.csv."
-        )
-    twice = [name for name in columns if header.count(name) > 1]
-    if twice:
-        raise UserError(f"{path} names the column(s) {', '.join(twice)} more than once. Rename all but one.")
-    return columns
-
-
-def _row(header: list[str], cells: list[str], columns: dict[str, Column], fixed: dict[str, str]) -> Row:
-    if len(cells) != len(header):
-        raise ValueError(f"{len(cells)} cells where the header names {len(header)} columns")
-    cell_of = dict(zip(header, map(str.strip, cells), strict=True))
-    posted: dict[str, Any] = dict(fixed)
-    for name, column in columns.items():
-        if column.required or cell_of.get(name):
-            posted[column.field] = _read(name, column, cell_of[name])
-    return Row(posted, _label(cell_of.get("is_fraud", "")))
-
-
-def _read(name: str, column: Column, cell: str) -> object:
+def _header(reader: "Reader", file: CsvFile) -> list[str]:
     try:
-        return column.read(cell)
+        header = [name.strip() for name in next(reader, [])]
+        _expect_text(header)
+    except csv.Error as error:
+        raise UserError(f"{file}, line 1: {error}. The first line must name the columns.") from error
     except ValueError as error:
-        raise ValueError(f"column {name}: {error}") from error
+        raise UserError(f"{file} {error}.") from error
+    return header
 
 
-def _label(cell: str) -> bool | None:
-    if cell.lower() not in _LABELS:
-        raise ValueError("column is_fraud must be 0, 1 or empty")
-    return _LABELS[cell.lower()]
+def _usable(reader: "Reader", row_reader: "_RowReader", skipped: SkippedRows) -> Iterator[Row]:
+    while True:
+        before = reader.line_num
+        try:
+            cells = next(reader)
+            row = row_reader.row(cells, reader.line_num, skipped.adjusted) if cells else None
+        except StopIteration:
+            return
+        except (csv.Error, ValueError) as error:
+            skipped.read += 1
+            skipped.skip(reader.line_num, str(error), lines=reader.line_num - before)
+            continue
+        if row:
+            skipped.read += 1
+            yield row
+
+
+@dataclass(frozen=True, slots=True)
+class _RowReader:
+    """Makes of a row's cells what is posted and the label; `columns` each with its place in the row."""
+
+    width: int
+    columns: tuple[tuple[int, Column], ...]
+    label: tuple[int, str] | None
+    currency: str | None
+    """That of a file without a column for it."""
+
+    def row(self, cells: Sequence[str], line: int, adjusted: Adjusted) -> Row:
+        """Raises ValueError with what is wrong."""
+        if len(cells) != self.width:
+            raise ValueError(f"{len(cells)} cells where the header names {self.width} columns")
+        _expect_text(cells)
+        posted: dict[str, Any] = {}
+        for at, column in self.columns:
+            cell = cells[at].strip()
+            if cell or column.required:
+                posted[column.field] = _read(column, cell, adjusted)
+        if self.currency:
+            posted["currency"] = self.currency
+            adjusted[f"amounts have no currency and are read as {self.currency}"] += 1
+        return Row(posted, self._label(cells), line)
+
+    def _label(self, cells: Sequence[str]) -> bool | None:
+        if self.label is None:
+            return None
+        at, name = self.label
+        try:
+            return label(cells[at].strip())
+        except ValueError as error:
+            raise ValueError(f"column {name}: {error}") from error
+
+
+def _row_reader(header: Sequence[str], layout: Layout, currency: str) -> _RowReader:
+    columns = [(header.index(each.name), each) for each in layout.columns if each.name in header]
+    has_currency = any(column.field == "currency" for _, column in columns)
+    label_at = (header.index(layout.label), layout.label) if layout.label in header else None
+    return _RowReader(len(header), tuple(columns), label_at, None if has_currency else currency)
+
+
+def _read(column: Column, cell: str, adjusted: Adjusted) -> object:
+    try:
+        return column.read(cell, adjusted)
+    except ValueError as error:
+        raise ValueError(f"column {column.name}: {error}") from error
+
+
+def _expect_text(cells: Sequence[str]) -> None:
+    joined = "".join(cells)
+    if not joined.isascii() and any("\ud800" <= c <= "\udfff" for c in joined):
+        raise ValueError("is not text in UTF-8; save it as CSV in UTF-8")

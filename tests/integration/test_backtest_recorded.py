@@ -7,10 +7,12 @@ import psycopg
 import pytest
 
 from ml.__main__ import COMMANDS
-from ml.replay import parsed
+from ml.replay import valid
 from ml.rule_tally import Backtest
 from shared.command_line import main
+from shared.csv_layouts import CsvFile
 from shared.database.recorder import PostgresRecorder
+from shared.skipped_rows import SkippedRows
 from shared.transactions_csv import read_transactions
 from tests.builders import a_scored_transaction
 from tests.contract.books import TABLES
@@ -25,7 +27,7 @@ def files(tmp_path: Path, database_url: str) -> Path:
     """A folder with rules and a file; the file's transactions and frauds are recorded."""
     (tmp_path / "rules.yaml").write_text(RULES)
     data = written(tmp_path / "data.csv", lines(800))
-    labelled = [parsed(row, "data") for row in read_transactions(data)]
+    labelled = list(valid(read_transactions(CsvFile(data)), SkippedRows("data")))
     scored = [
         a_scored_transaction(
             t.transaction_id,

@@ -14,8 +14,8 @@ import pytest
 
 from ml.__main__ import COMMANDS
 from shared.command_line import main
+from shared.csv_cells import as_identifier
 from shared.database.recorder import PostgresRecorder
-from shared.transactions_csv import as_identifier
 from tests.builders import a_scored_transaction
 from tests.contract.books import TABLES
 

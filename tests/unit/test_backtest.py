@@ -130,7 +130,11 @@ def test_it_says_so_in_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str
         (("--from", "2026-02-01", "--to", "2026-01-01"), None, "--to 2026-01-01 is before --from"),
         ((), [], "holds no transactions from its start to its end"),
         ((), list(reversed(lines(20))), "is not in time order"),
-        ((), [("t", "a", "x", "USD", START.isoformat(), "m", 1)], "transaction t: "),
+        (
+            (),
+            [("t", "a", "x", "USD", START.isoformat(), "m", 1)],
+            "1 times column amount: is no number",
+        ),
     ],
 )
 def test_a_file_that_makes_no_sense_is_told(

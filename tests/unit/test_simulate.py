@@ -18,6 +18,7 @@ from ml.simulation.customers import DAY_SECONDS, customer
 from ml.simulation.row import posted
 from ml.simulation.world import world
 from shared.command_line import main
+from shared.csv_layouts import CsvFile
 from shared.messages.transaction_in import parse_transaction
 from shared.transactions_csv import read_transactions
 from tests.simulated import payments_of
@@ -71,7 +72,7 @@ def test_the_file_is_read_as_any_other(tmp_path: Path, capsys: pytest.CaptureFix
     assert simulate(tmp_path / "out.csv.gz", "--json") == 0
 
     said = json.loads(capsys.readouterr().out)
-    rows = list(read_transactions(tmp_path / "out.csv.gz"))
+    rows = list(read_transactions(CsvFile(tmp_path / "out.csv.gz")))
     ids = {row.posted["transaction_id"] for row in rows}
     assert len(ids) == len(rows) == said["transactions"]
     assert sum(bool(row.is_fraud) for row in rows) == said["frauds"] == sum(said["attacks"].values())

@@ -14,6 +14,7 @@ from ml.forest import load_scorer
 from ml.manifest import read_manifest
 from ml.replay import LabelFeed, no_labels
 from shared.command_line import main
+from shared.csv_layouts import CsvFile
 from shared.domain.decision import RiskLabel
 from shared.domain.features import FEATURES
 from shared.domain.history import History
@@ -92,10 +93,10 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "ten rows": (lambda path: written(path, lines(10)), "a forest needs at least 1000"),
     "unsorted": (unsorted, "not in time order: transaction txn-20 is older"),
     "cut short": (cut_short, "damaged or cut short"),
-    "no text": (lambda path: path.write_bytes(bytes(range(256)) * 9), "not text in UTF-8"),
+    "no text": (lambda path: path.write_bytes(bytes(range(256)) * 9), "first line must name"),
     "a negative amount": (
         lambda path: written(path, [("t", "a", "-5", "USD", "2026-01-01T00:00:00Z", "m", 0)]),
-        "transaction t: /amount.*Correct or remove",
+        "no transactions that can be used: 1 times /amount: Must be a positive number",
     ),
 }
 
@@ -110,7 +111,7 @@ def test_a_file_is_refused_with_a_sentence_where_it_is(
 
     complaint = capsys.readouterr().err
     assert complaint.startswith("python -m ml: ")
-    assert all(part in complaint for part in sentence.split(".*"))
+    assert sentence in complaint
     assert not (tmp_path / "model").exists()
 
 
@@ -129,7 +130,7 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path, capsys: pytest.
 
 
 def dataset(path: Path, feed: LabelFeed = no_labels) -> Dataset:
-    return read_dataset(path, Collector(load_rules(SHIPPED_RULES)), feed)
+    return read_dataset(CsvFile(path), Collector(load_rules(SHIPPED_RULES)), feed)
 
 
 def test_features_look_only_at_the_past(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Reading CSV files of transactions: both column sets, and a sentence for each way a file can be wrong."""
+"""Reading CSV files of transactions: known columns and others, cells made to fit, bad rows and bad files."""
 
 import gzip
 from datetime import UTC, datetime
@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from shared.command_line import UserError
+from shared.csv_cells import ROUNDED, ZONELESS, as_identifier
+from shared.csv_layouts import CsvFile
 from shared.messages.transaction_in import parse_transaction
-from shared.transactions_csv import as_identifier, read_transactions
+from shared.skipped_rows import SkippedRows
+from shared.transactions_csv import Row, read_transactions
 
 OWN = (
     "transaction_id,account_id,amount,currency,timestamp,merchant_id,merchant_category,"
@@ -22,6 +25,10 @@ KAGGLE = (
     '0,2019-01-01 00:00:18,2703186189652095,"fraud_Rippin, Kub and Mann",misc_net,4.97,Jennifer,36.0788,-81.1781,'
     "1988-03-09,0b242abb623afc578575680df30655b9,1325376018,36.011293,-82.048315,0\n"
 )
+HANDBOOK = (
+    ",TRANSACTION_ID,TX_DATETIME,CUSTOMER_ID,TERMINAL_ID,TX_AMOUNT,TX_TIME_SECONDS,TX_TIME_DAYS,TX_FRAUD,"
+    "TX_FRAUD_SCENARIO\n0,0,2018-04-01 00:00:31,596,3156,57.16,31,0,0,0\n"
+)
 
 
 def a_file(folder: Path, text: str, name: str = "transactions.csv") -> Path:
@@ -31,7 +38,7 @@ def a_file(folder: Path, text: str, name: str = "transactions.csv") -> Path:
 
 
 def test_own_columns_are_posted_under_their_names_and_the_label_is_kept_apart(tmp_path: Path) -> None:
-    first, second = read_transactions(a_file(tmp_path, OWN))
+    first, second = read_transactions(CsvFile(a_file(tmp_path, OWN)))
 
     assert first.posted == {
         "transaction_id": "t-1",
@@ -51,7 +58,7 @@ def test_own_columns_are_posted_under_their_names_and_the_label_is_kept_apart(tm
 
 
 def test_kaggles_columns_are_renamed_and_the_card_number_becomes_a_token(tmp_path: Path) -> None:
-    (row,) = read_transactions(a_file(tmp_path, KAGGLE))
+    (row,) = read_transactions(CsvFile(a_file(tmp_path, KAGGLE)))
 
     assert row.posted["account_id"].startswith("acct-")
     assert row.posted["merchant_id"].startswith("fraud_Rippin-Kub-and-Mann-")
@@ -63,9 +70,85 @@ def test_kaggles_columns_are_renamed_and_the_card_number_becomes_a_token(tmp_pat
     assert "Jennifer" not in str(row.posted)
 
 
-@pytest.mark.parametrize("text", [OWN, KAGGLE])
+def test_the_handbooks_columns_are_renamed(tmp_path: Path) -> None:
+    skipped = SkippedRows("the file")
+
+    (row,) = read_transactions(CsvFile(a_file(tmp_path, HANDBOOK), currency="EUR"), skipped=skipped)
+
+    assert row == Row(
+        {
+            "transaction_id": "0",
+            "account_id": "596",
+            "amount": "57.16",
+            "timestamp": "2018-04-01T00:00:31Z",
+            "merchant_id": "3156",
+            "currency": "EUR",
+        },
+        is_fraud=False,
+        line=2,
+    )
+    assert skipped.adjusted == {ZONELESS: 1, "amounts have no currency and are read as EUR": 1}
+
+
+def test_columns_can_be_named(tmp_path: Path) -> None:
+    text = OWN.replace("account_id", "card").replace("is_fraud", "chargeback").replace("currency", "money")
+    names = {"account_id": "card", "is_fraud": "chargeback", "currency": "money"}
+
+    named = list(read_transactions(CsvFile(a_file(tmp_path, text), names)))
+
+    assert named == list(read_transactions(CsvFile(a_file(tmp_path, OWN, "own.csv"))))
+
+
+def test_unknown_columns_and_currencies_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"there is no acount_id\. There are transaction_id, account_id"):
+        CsvFile(tmp_path, {"acount_id": "card"})
+    with pytest.raises(UserError, match="usd is no ISO 4217 code"):
+        CsvFile(tmp_path, currency="usd")
+    with pytest.raises(UserError, match="lacks the column\\(s\\) card"):
+        list(read_transactions(CsvFile(a_file(tmp_path, OWN), {"account_id": "card"})))
+
+
+@pytest.mark.parametrize(
+    ("cell", "posted", "adjusted"),
+    [
+        ("118.0300000", "118.03", 0),
+        ("57.159999", "57.16", 1),
+        ("1.00005", "1", 1),
+        ("4.97e1", "49.7", 0),
+        ("+3", "3", 0),
+        ("100", "100", 0),
+    ],
+)
+def test_an_amount_is_written_as_the_api_takes_it(tmp_path: Path, cell: str, posted: str, adjusted: int) -> None:
+    skipped = SkippedRows("the file")
+
+    first, _ = read_transactions(CsvFile(a_file(tmp_path, OWN.replace("118.03", cell))), skipped=skipped)
+
+    assert first.posted["amount"] == posted
+    assert skipped.adjusted[ROUNDED] == adjusted
+
+
+@pytest.mark.parametrize(
+    ("cell", "posted", "adjusted"),
+    [
+        ("2019-01-01T00:03:38", "2019-01-01T00:03:38Z", 1),
+        ("2019-01-01 00:03:38.5", "2019-01-01T00:03:38.500000Z", 1),
+        ("2019-01-01", "2019-01-01T00:00:00Z", 1),
+        ("2019-01-01 01:03:38+01:00", "2019-01-01T01:03:38+01:00", 0),
+    ],
+)
+def test_a_time_is_written_as_the_api_takes_it(tmp_path: Path, cell: str, posted: str, adjusted: int) -> None:
+    skipped, text = SkippedRows("the file"), OWN.replace("2019-01-01T00:03:38Z", cell)
+
+    first, _ = read_transactions(CsvFile(a_file(tmp_path, text)), skipped=skipped)
+
+    assert first.posted["timestamp"] == posted
+    assert skipped.adjusted[ZONELESS] == adjusted
+
+
+@pytest.mark.parametrize("text", [OWN, KAGGLE, HANDBOOK, OWN.replace("acct-1", "4111 1111 1111 1111")])
 def test_what_is_read_is_valid_at_the_door(tmp_path: Path, text: str) -> None:
-    rows = list(read_transactions(a_file(tmp_path, text)))
+    rows = list(read_transactions(CsvFile(a_file(tmp_path, text))))
     items = [parse_transaction(row.posted, now=datetime.now(UTC)) for row in rows]
     assert items
     assert [i.transaction.transaction_id for i in items] == [row.posted["transaction_id"] for row in rows]
@@ -75,7 +158,7 @@ def test_gzip_is_known_by_its_first_bytes_and_the_limit_holds(tmp_path: Path) ->
     path = tmp_path / "any-name"
     path.write_bytes(gzip.compress(OWN.encode("utf-8-sig").replace(b"\n", b"\r\n")))
 
-    assert [row.posted["transaction_id"] for row in read_transactions(path, 1)] == ["t-1"]
+    assert [row.posted["transaction_id"] for row in read_transactions(CsvFile(path), 1)] == ["t-1"]
 
 
 def test_an_identifier_the_api_would_refuse_is_made_to_fit_and_stays_distinct() -> None:
@@ -94,18 +177,61 @@ def test_an_identifier_the_api_would_refuse_is_made_to_fit_and_stays_distinct() 
         ("", "is empty"),
         (OWN.replace("merchant_category", "amount"), "names the column\\(s\\) amount more than once"),
         ("a,b\n1,2\n", "lacks the column"),
-        (OWN.replace("118.03", ""), "line 2: column amount: is empty"),
-        (OWN.replace("39.37", "north"), "line 2: column geo_lat"),
-        (OWN.replace("39.37", "nan"), "line 2: column geo_lat"),
-        (OWN.replace("t-2,", ""), "line 3: 11 cells where the header names 12 columns"),
-        (OWN.replace(",,,,,,1", ",,,,,,maybe"), "line 3: column is_fraud"),
-        (OWN.replace(",mer-1,gro", ',"mer-1" x,gro'), "line 2"),
-        (KAGGLE.replace("2019-01-01 00:00:18", "yesterday"), "line 2: column trans_date_trans_time"),
+        (OWN.encode("utf-16"), "is not text in UTF-8"),
+        ('transaction_id,"amount" x\n', "line 1"),
     ],
 )
-def test_a_bad_file_is_refused_with_the_line_and_what_is_wrong(tmp_path: Path, text: str, sentence: str) -> None:
+def test_a_file_without_columns_that_make_sense_is_refused(
+    tmp_path: Path, text: str | bytes, sentence: str
+) -> None:
+    path = tmp_path / "transactions.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+
     with pytest.raises(UserError, match=sentence):
-        list(read_transactions(a_file(tmp_path, text)))
+        list(read_transactions(CsvFile(path)))
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "reason"),
+    [
+        (OWN.replace("118.03", ""), 2, "column amount: is empty"),
+        (OWN.replace("118.03", "much"), 2, "column amount: is no number, or too large a one"),
+        (OWN.replace("118.03", "1e99"), 2, "column amount: is no number, or too large a one"),
+        (OWN.replace("39.37", "north"), 2, "column geo_lat: is no number"),
+        (OWN.replace("39.37", "nan"), 2, "column geo_lat: is not finite"),
+        (OWN.replace("t-2,", ""), 3, "11 cells where the header names 12 columns"),
+        (OWN.replace(",,,,,,1", ",,,,,,maybe"), 3, "column is_fraud: must be 0, 1 or empty"),
+        (OWN.replace(",mer-1,gro", ',"mer-1" x,gro'), 2, "',' expected after '\"'"),
+        (OWN + '"t-3', 4, "unexpected end of data"),
+        (
+            KAGGLE.replace("2019-01-01 00:00:18", "yesterday"),
+            2,
+            "column trans_date_trans_time: is no time",
+        ),
+        (OWN.replace("grocery_pos", "\udcff"), 2, "is not text in UTF-8"),
+    ],
+)
+def test_a_bad_row_is_left_out_with_its_line_and_what_is_wrong(
+    tmp_path: Path, text: str, line: int, reason: str
+) -> None:
+    path, skipped = tmp_path / "transactions.csv", SkippedRows("the file")
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+
+    rows = list(read_transactions(CsvFile(path), skipped=skipped))
+
+    assert skipped.read == len(rows) + 1
+    ((found, first_line),) = skipped.first.items()
+    assert (first_line, found[: len(reason)]) == (line, reason)
+
+
+def test_a_stray_quote_costs_the_lines_that_it_swallows(tmp_path: Path) -> None:
+    header, *rows = OWN.splitlines(keepends=True)
+    text = header + rows[0].replace("grocery", '"grocery') + rows[1] * 3 + rows[0].replace("t-1", 't-3"') + rows[1]
+    skipped = SkippedRows("the file")
+
+    kept = list(read_transactions(CsvFile(a_file(tmp_path, text)), skipped=skipped))
+
+    assert (len(kept), skipped.rows, skipped.read) == (1, 5, 6)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +239,6 @@ def test_a_bad_file_is_refused_with_the_line_and_what_is_wrong(tmp_path: Path, t
     [
         (gzip.compress(OWN.encode())[:-20], "damaged or cut short"),
         (b"\x1f\x8bnot gzip at all", "damaged or cut short"),
-        (OWN.encode() + b"\xff\xfe,,,,", "not text in UTF-8"),
     ],
 )
 def test_damaged_bytes_are_refused_with_a_sentence(tmp_path: Path, content: bytes, sentence: str) -> None:
@@ -121,9 +246,9 @@ def test_damaged_bytes_are_refused_with_a_sentence(tmp_path: Path, content: byte
     path.write_bytes(content)
 
     with pytest.raises(UserError, match=sentence):
-        list(read_transactions(path))
+        list(read_transactions(CsvFile(path)))
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"nothing\.csv cannot be read: No such file"):
-        list(read_transactions(tmp_path / "nothing.csv"))
+        list(read_transactions(CsvFile(tmp_path / "nothing.csv")))

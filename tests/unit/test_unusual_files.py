@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from io import StringIO
@@ -13,6 +14,7 @@ from ml.__main__ import COMMANDS
 from ml.simulate import COLUMNS
 from ml.simulation.row import posted
 from shared.command_line import main
+from shared.csv_cells import ROUNDED
 from shared.rules_file import SHIPPED_RULES
 from tests.simulated import payments_of
 
@@ -65,7 +67,10 @@ NO_TRANSACTIONS: dict[str, tuple[Callable[[], bytes], str]] = {
     "cut short": (lambda: packed(lambda whole: whole[: len(whole) // 2]), "damaged or cut short after line"),
     "another checksum": (lambda: packed(lambda whole: whole[:-8] + b"abcd" + whole[-4:]), "damaged or cut short"),
     "unsorted": (unsorted, "is not in time order: transaction sim-10"),
-    "one cell": (lambda: bytes(first(0) + "x\n", "utf-8"), "line 2: 1 cells where the header names 15"),
+    "one cell": (
+        lambda: bytes(first(0) + "x\n", "utf-8"),
+        "1 cells where the header names 15 columns",
+    ),
 }
 TOO_LITTLE: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "ten rows, to train": ("train", lambda: first(10).encode(), "at least 1000"),
@@ -74,8 +79,6 @@ TOO_LITTLE: dict[str, tuple[str, Callable[[], bytes], str]] = {
         lambda: first(10).encode(),
         "holds 2025-01-01 to 2025-01-01",
     ),
-    "no fraud": ("evaluate", lambda: "".join(lines(is_fraud=0)).encode(), "hold no fraud"),
-    "only frauds": ("evaluate", lambda: "".join(lines(is_fraud=1)).encode(), "hold only frauds"),
 }
 
 
@@ -134,6 +137,76 @@ def test_a_folder_and_a_missing_file_are_named(
     assert "missing.csv cannot be read: No such file" in refusal(command, tmp_path / "missing.csv", capsys)
     (tmp_path / "folder.csv").mkdir()
     assert "folder.csv cannot be read: Is a directory" in refusal(command, tmp_path / "folder.csv", capsys)
+
+
+BAD_CELLS: dict[str, tuple[str, str]] = {
+    "nothing paid": ("amount", "0.00"),
+    "a refund": ("amount", "-5.00"),
+    "no amount": ("amount", ""),
+    "no currency": ("currency", ""),
+    "an unknown currency": ("currency", "XXY"),
+    "no time": ("timestamp", "yesterday"),
+    "a time to come": ("timestamp", "2999-01-01T00:00:00Z"),
+    "half a place": ("home_lat", ""),
+    "no place": ("home_lat", "91.5"),
+    "no label": ("is_fraud", "maybe"),
+}
+
+
+def with_cells(name: str, cell: str, rows: range) -> bytes:
+    """The file where this column of these rows, counted from 0, holds this cell."""
+    table = list(csv.DictReader(lines()))
+    for at in rows:
+        table[at][name] = cell
+    text = StringIO()
+    writer = csv.DictWriter(text, COLUMNS)
+    writer.writeheader()
+    writer.writerows(table)
+    return text.getvalue().encode()
+
+
+@pytest.mark.parametrize(("name", "cell"), BAD_CELLS.values(), ids=BAD_CELLS)
+def test_one_bad_row_is_left_out_and_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, cell: str
+) -> None:
+    path = tmp_path / "some.csv"
+    path.write_bytes(with_cells(name, cell, range(7, 8)))
+
+    assert main("python -m ml", "", COMMANDS, READERS["backtest"](str(path))) == 0
+
+    told = capsys.readouterr().err
+    assert "rows are left out: 1 times" in told
+    assert "(first in line 9)" in told
+
+
+@pytest.mark.parametrize("command", READERS)
+def test_bad_first_and_last_rows_stop_no_command(tmp_path: Path, command: str) -> None:
+    path = tmp_path / "some.csv"
+    path.write_bytes(with_cells("amount", "0.00", range(-3, 3)))
+
+    assert main("python -m ml", "", COMMANDS, READERS[command](str(path))) == 0
+
+
+@pytest.mark.parametrize("command", READERS)
+def test_too_many_bad_rows_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str) -> None:
+    path = tmp_path / "some.csv"
+    path.write_bytes(with_cells("amount", "0.00", range(200)))
+
+    assert "rows cannot be used, more than 5%: 200 times /amount" in refusal(command, path, capsys)
+
+
+def test_a_report_counts_what_was_left_out_and_adjusted(tmp_path: Path) -> None:
+    path = tmp_path / "some.csv"
+    path.write_bytes(with_cells("amount", "12.345678", range(7, 9)).replace(b"sim-20,", b",", 1))
+
+    assert main("python -m ml", "", COMMANDS, READERS["evaluate"](str(path))) == 0
+
+    assert json.loads(Path(f"{path}.json").read_text())["skipped"] == {
+        "rows": 1,
+        "by_reason": {"column transaction_id: is empty": 1},
+        "first_line": {"column transaction_id: is empty": 22},
+        "adjusted": {ROUNDED: 2},
+    }
 
 
 @pytest.mark.parametrize("command", READERS)
