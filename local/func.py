@@ -36,7 +36,7 @@ def _work(program: str, settings: Settings, folder: DataFolder, supervisor: Supe
     urls = start_services(settings, folder, supervisor)
     environment = environment_of_parts(urls, settings)
     supervisor.wait_ready()
-    supervisor.run_job("migrate", python_module("shared.database.migrate"), environment)
+    supervisor.run_job("migrate", python_module("shared.database", "migrate"), environment)
     declare_queue(settings, environment, supervisor)
     functions = Part(
         name="functions",

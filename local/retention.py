@@ -8,7 +8,7 @@ from shared.settings import load_settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Those of `python -m shared.database.retention`."""
+    """Those of `python -m shared.database retention`."""
     retention.add_arguments(parser)
 
 

@@ -45,7 +45,7 @@ def _start_doors(settings: Settings, urls: dict[str, str], supervisor: Superviso
     """Bring database and queue up to date and start our own processes, those that others send to first."""
     environment = environment_of_parts(urls, settings)
     supervisor.wait_ready("postgres", "redis")
-    supervisor.run_job("migrate", python_module("shared.database.migrate"), environment)
+    supervisor.run_job("migrate", python_module("shared.database", "migrate"), environment)
     supervisor.start(alerts(settings, environment))
     declare_queue(settings, environment, supervisor)
     supervisor.start(function_group("score", settings.score_port, environment))

@@ -56,7 +56,7 @@ def database_url(services: Services) -> Iterator[str]:
         server.execute(f'CREATE DATABASE "{name}"')
     url = f"{base}/{name}"
     subprocess.run(
-        [sys.executable, "-m", "shared.database.migrate"],
+        [sys.executable, "-m", "shared.database", "migrate"],
         check=True,
         cwd=ROOT,
         env=os.environ | {"FRAUDSENSE_DATABASE_URL": url},

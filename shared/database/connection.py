@@ -96,7 +96,7 @@ def is_outdated_plan(error: BaseException | None) -> bool:
 def missing_setup(error: BaseException) -> str | None:
     """What must be done to the database before any batch can be recorded, or None where that is not the matter."""
     if isinstance(error, errors.UndefinedTable | errors.UndefinedColumn | errors.UndefinedFunction):
-        return "The database is not migrated; run python -m shared.database.migrate"
+        return "The database is not migrated; run python -m shared.database migrate"
     if isinstance(error, errors.InsufficientPrivilege):
         return "The database refuses this login; grant it what it lacks"
     return None

@@ -26,7 +26,7 @@ def long_work(url: str) -> Iterator[psycopg.Connection]:
 def what_to_do(error: BaseException) -> str:
     """A sentence for the user of a command whose database failed."""
     if isinstance(error, errors.UndefinedTable | errors.UndefinedColumn):
-        return f"The database is not migrated; run python -m shared.database.migrate: {error}"
+        return f"The database is not migrated; run python -m shared.database migrate: {error}"
     if isinstance(error, errors.InsufficientPrivilege):
         return f"This login may not do that; use one that may: {error}"
     if isinstance(error, psycopg.Error) and is_unavailability(error):

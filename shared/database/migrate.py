@@ -1,7 +1,6 @@
-"""Bring the database's schema up to date: `python -m shared.database.migrate`."""
+"""Bring the database's schema up to date: `python -m shared.database migrate`."""
 
 import argparse
-import sys
 import time
 from pathlib import Path
 
@@ -83,9 +82,14 @@ def _wait_for_turn(connection: Connection) -> None:
     connection.commit()
 
 
-if __name__ == "__main__":
-    argparse.ArgumentParser(prog="python -m shared.database.migrate", description=__doc__).parse_args()
+def add_arguments(_: argparse.ArgumentParser) -> None:
+    """None."""
+
+
+def run(_: argparse.Namespace) -> int:
+    """Migrate the database of the settings; raises UserError where it does not answer, or not in time."""
     try:
         migrate(load_settings().postgres_url)
-    except (UserError, DatabaseUnavailable) as error:
-        sys.exit(str(error))
+    except DatabaseUnavailable as error:
+        raise UserError(str(error)) from error
+    return 0

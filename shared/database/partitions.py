@@ -1,12 +1,11 @@
 """Monthly partitions of `transactions`, made when the first transaction of a month arrives.
 
-`python -m shared.database.partitions --ahead N` makes those of this month and the N next before they are needed.
+`python -m shared.database partitions --ahead N` makes those of this month and the N next before they are needed.
 """
 
 import argparse
 import re
-import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -84,22 +83,20 @@ def _make(connection: psycopg.Connection, month: Month) -> None:
     connection.execute(sql.SQL(attach).format(name, month.start, month.next.start))
 
 
-def main(argv: Sequence[str]) -> int:
-    """Make partitions ahead; exit code 2 with a sentence where that is not possible."""
-    parser = argparse.ArgumentParser(prog="python -m shared.database.partitions", description=__doc__)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """How far ahead."""
     parser.add_argument("--ahead", type=int, default=1, metavar="N", help="months after this one (default 1)")
-    args = parser.parse_args(argv)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make partitions ahead; raises UserError where that is not possible."""
     months = [month_of(datetime.now(UTC))]
     for _ in range(args.ahead):
         months.append(months[-1].next)
+    url = conninfo(load_settings().postgres_url)
     try:
-        url = conninfo(load_settings().postgres_url)
         with psycopg.connect(url, autocommit=True, **CONNECTION_SETTINGS) as connection:
             make_partitions(connection, months)
-    except (UserError, psycopg.Error) as error:
-        parser.exit(2, f"{parser.prog}: {error}\nMend that, or run python -m shared.database.migrate first.\n")
+    except psycopg.Error as error:
+        raise UserError(f"{error}\nMend that, or run python -m shared.database migrate first.") from error
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

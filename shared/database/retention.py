@@ -1,8 +1,7 @@
-"""Delete what is older than some months: `python -m shared.database.retention --months N [--archive FOLDER]`."""
+"""Delete what is older than some months: `python -m shared.database retention --months N [--archive FOLDER]`."""
 
 import argparse
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -108,6 +107,11 @@ def _months(text: str) -> int:
     return int(text)
 
 
+def run(args: argparse.Namespace) -> int:
+    """The command on the database of the settings; raises UserError."""
+    return run_on(load_settings().postgres_url, args)
+
+
 def run_on(url: str, args: argparse.Namespace) -> int:
     """The command on a database by its libpq URL; raises UserError."""
     with _connected(url) as connection, progress_bars() as progress:
@@ -135,7 +139,7 @@ def _what_to_do(error: psycopg.Error) -> str:
     if isinstance(error, errors.InsufficientPrivilege):
         return f"This login may not do that; use the one that owns the tables, which migrates: {error}"
     if isinstance(error, errors.UndefinedTable):
-        return f"The database is not migrated; run python -m shared.database.migrate: {error}"
+        return f"The database is not migrated; run python -m shared.database migrate: {error}"
     if is_unavailability(error):
         return f"PostgreSQL did not answer, or not in time; run again, which goes on where this stopped: {error}"
     return f"PostgreSQL refuses; mend that and run again, which goes on where this stopped: {error}"
@@ -182,17 +186,3 @@ def _why(candidate: Candidate) -> str:
     if candidate.alerts_not_closed:
         return f"{candidate.alerts_not_closed} of its alerts are not closed; close them on the dashboard"
     return f"a transaction was received on {candidate.newest_receipt:%Y-%m-%d}"
-
-
-def main(argv: Sequence[str]) -> int:
-    """Retention on the database of the settings; exit code 2 with a sentence where something must be mended."""
-    parser = argparse.ArgumentParser(prog="python -m shared.database.retention", description=__doc__)
-    add_arguments(parser)
-    try:
-        return run_on(load_settings().postgres_url, parser.parse_args(argv))
-    except UserError as error:
-        parser.exit(2, f"{parser.prog}: {error}\n")
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

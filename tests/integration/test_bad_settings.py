@@ -14,7 +14,7 @@ PROGRAMS = [
     ("local", "enqueue", "transactions.csv"),
     ("local.functions_host", "--group", "score"),
     ("shared.broker.topology",),
-    ("shared.database.migrate",),
+    ("shared.database", "migrate"),
     ("functions.alerts",),
 ]
 

@@ -377,7 +377,7 @@ class TestCommand:
 
         return run
 
-    @pytest.mark.parametrize("module", [["shared.database.retention"], ["local", "retention"]])
+    @pytest.mark.parametrize("module", [["shared.database", "retention"], ["local", "retention"]])
     def test_it_counts_the_months_back_from_now(self, recorder, connection, command, module):
         recorder.record([a_transaction_of("old", NOON.replace(year=2019)), a_transaction_of("new", LATELY)], [])
         connection.execute("UPDATE transactions SET received_at = now() WHERE transaction_id = 'new'")
@@ -390,11 +390,11 @@ class TestCommand:
         assert ids(connection) == ["new"]
 
     def test_it_refuses_to_take_the_month_that_histories_need(self, command):
-        done = command("shared.database.retention", "--months", "1")
+        done = command("shared.database", "retention", "--months", "1")
 
         assert done.returncode == 2
         assert "at least 2" in done.stderr
 
     def test_partitions_are_made_ahead(self, connection, command):
-        assert command("shared.database.partitions", "--ahead", "2").returncode == 0
+        assert command("shared.database", "partitions", "--ahead", "2").returncode == 0
         assert len(attached_months(connection)) == 3
