@@ -1,6 +1,6 @@
 """Posts one certain fraud to a running FraudSense and follows it: row, score, alert, WebSocket frame.
 
-usage: smoke_test.py --ingest URL --alerts URL [--seconds 180]
+usage: smoke_test.py --ingest URL --alerts URL [--through HOST:PORT] [--seconds 180]
 """
 
 import argparse
@@ -11,8 +11,10 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
@@ -25,20 +27,43 @@ class Failed(Exception):
     """A step did not happen; the message says which, and what was seen instead."""
 
 
-async def smoke_test(ingest: str, alerts: str, tell: Callable[[str], None]) -> None:
+@dataclass(frozen=True, slots=True)
+class Door:
+    """A URL without a path, and where to connect for it if not to its own host: a forwarded port, say."""
+
+    url: str
+    through: str | None
+
+    def http(self) -> httpx.AsyncClient:
+        """A client whose paths begin here."""
+        parts = urlsplit(self.url)
+        base = self.url if self.through is None else f"{parts.scheme}://{self.through}"
+        return httpx.AsyncClient(base_url=base, headers={"Host": parts.netloc}, timeout=60)
+
+    def stream(self) -> connect:
+        """The WebSocket of alerts, not yet connected."""
+        url = f"ws{self.url.removeprefix('http')}/alerts/stream"
+        if self.through is None:
+            return connect(url, open_timeout=60)
+        host, _, port = self.through.rpartition(":")
+        return connect(url, open_timeout=60, host=host, port=int(port))
+
+
+async def smoke_test(ingest: Door, alerts: Door, tell: Callable[[str], None]) -> None:
     """Every step once, told as it happens. Raises Failed; the caller bounds the time."""
-    async with httpx.AsyncClient(timeout=60) as http, stream(alerts) as frames:
+    async with ingest.http() as http, stream(alerts) as frames:
         tell("the stream is open")
         posted = a_certain_fraud()
-        await post(http, ingest, posted)
+        await post(http, posted)
         tell(f"{posted['transaction_id']} is queued")
-        recorded = await scored(http, ingest, posted["transaction_id"])
+        recorded = await scored(http, posted["transaction_id"])
         tell(
             f"it is scored {recorded['risk_label']}, risk {recorded['score']:.3f}, by {recorded['model_version']}"
         )
         await alert_frame(frames, recorded["alert_id"])
         tell("its alert came over the stream")
-        await close(http, alerts, recorded["alert_id"])
+    async with alerts.http() as http:
+        await close(http, recorded["alert_id"])
         tell(f"alert {recorded['alert_id']} is closed again")
 
 
@@ -56,30 +81,29 @@ def a_certain_fraud() -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def stream(alerts: str) -> AsyncIterator[ClientConnection]:
+async def stream(alerts: Door) -> AsyncIterator[ClientConnection]:
     """The alert stream after its `ready` frame. Raises Failed."""
-    url = f"ws{alerts.removeprefix('http').rstrip('/')}/alerts/stream"
     try:
-        async with connect(url, open_timeout=60) as frames:
+        async with alerts.stream() as frames:
             first = json.loads(await frames.recv())
             if first["type"] != "ready":
-                raise Failed(f"The first frame of {url} is {first['type']}, not ready.")
+                raise Failed(f"The first frame of {alerts.url}'s stream is {first['type']}, not ready.")
             yield frames
     except (OSError, WebSocketException) as error:
-        raise Failed(f"The stream {url} broke or did not open: {error}") from error
+        raise Failed(f"The stream of {alerts.url} broke or did not open: {error}") from error
 
 
-async def post(http: httpx.AsyncClient, ingest: str, transaction: dict[str, Any]) -> None:
+async def post(http: httpx.AsyncClient, transaction: dict[str, Any]) -> None:
     """Raises Failed unless it is queued; after a 5xx it is sent again, which is harmless."""
-    answer = await until(lambda: http.post(f"{ingest}/transactions", json=transaction), lambda got: got < 500)
+    answer = await until(lambda: http.post("/transactions", json=transaction), lambda got: got < 500)
     if answer.status_code != 202:
         raise Failed(f"POST /transactions answered {answer.status_code}, not 202: {answer.text[:300]}")
 
 
-async def scored(http: httpx.AsyncClient, ingest: str, transaction_id: str) -> dict[str, Any]:
+async def scored(http: httpx.AsyncClient, transaction_id: str) -> dict[str, Any]:
     """The transaction once it has a decision with an alert. Raises Failed where it got another one."""
     while True:
-        answer = await until(lambda: http.get(f"{ingest}/transactions/{transaction_id}"), lambda got: got == 200)
+        answer = await until(lambda: http.get(f"/transactions/{transaction_id}"), lambda got: got == 200)
         found: dict[str, Any] = answer.json()
         if found["status"] == "scored" and found["alert_id"]:
             return found
@@ -96,13 +120,13 @@ async def alert_frame(frames: ClientConnection, alert_id: str) -> None:
             return
 
 
-async def close(http: httpx.AsyncClient, alerts: str, alert_id: str) -> None:
+async def close(http: httpx.AsyncClient, alert_id: str) -> None:
     """Leave no work for analysts, and no label. Raises Failed."""
     words = {"by": "smoke test", "disposition": "inconclusive"}
     for answer in (
-        await http.get(f"{alerts}/alerts/{alert_id}"),
-        await http.post(f"{alerts}/alerts/{alert_id}/acknowledge", json={"by": words["by"]}),
-        await http.post(f"{alerts}/alerts/{alert_id}/close", json=words),
+        await http.get(f"/alerts/{alert_id}"),
+        await http.post(f"/alerts/{alert_id}/acknowledge", json={"by": words["by"]}),
+        await http.post(f"/alerts/{alert_id}/close", json=words),
     ):
         if answer.status_code != 200:
             raise Failed(f"{answer.request.method} {answer.request.url} answered {answer.status_code}, not 200.")
@@ -125,6 +149,7 @@ async def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description="Post one certain fraud and follow it to its alert.")
     parser.add_argument("--ingest", required=True, help="URL of ingest, without a path")
     parser.add_argument("--alerts", required=True, help="URL of alerts, without a path")
+    parser.add_argument("--through", metavar="HOST:PORT", help="connect there instead of to the URLs' hosts")
     parser.add_argument("--seconds", type=float, default=180, help="for all steps (default 180)")
     args = parser.parse_args(arguments)
     begun, last = time.monotonic(), "nothing"
@@ -136,7 +161,8 @@ async def main(arguments: list[str]) -> int:
 
     try:
         async with asyncio.timeout(args.seconds):
-            await smoke_test(args.ingest.rstrip("/"), args.alerts.rstrip("/"), tell)
+            ingest, alerts = (Door(url.rstrip("/"), args.through) for url in (args.ingest, args.alerts))
+            await smoke_test(ingest, alerts, tell)
     except TimeoutError:
         print(f"smoke_test: not done within {args.seconds:g} s. Last seen: {last}.", file=sys.stderr)
         return 1

@@ -19,11 +19,15 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield running
 
 
-def smoke_test(*, ingest: str, alerts: str, seconds: int = 60) -> subprocess.CompletedProcess[str]:
+def smoke_test(*more: str, ingest: str, alerts: str, seconds: int = 60) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(ROOT / "infra_bicep" / "smoke_test.py")]
     urls = ["--ingest", ingest, "--alerts", alerts]
     return subprocess.run(
-        [*command, *urls, "--seconds", str(seconds)], capture_output=True, text=True, timeout=100, check=False
+        [*command, *urls, *more, "--seconds", str(seconds)],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
     )
 
 
@@ -65,3 +69,13 @@ def test_a_url_that_leads_elsewhere_fails(stack: Stack, wrong: str, complaint: s
 
     assert result.returncode == 1
     assert complaint in result.stderr
+
+
+def test_a_forwarded_port_is_used_instead_of_the_urls_hosts(stack: Stack) -> None:
+    address = stack.urls["alerts"].removeprefix("http://")
+    urls = {"ingest": "http://ingest.invalid", "alerts": "http://alerts.invalid"}
+
+    result = smoke_test("--through", address, **urls, seconds=20)
+
+    assert "the stream is open" in result.stdout
+    assert "POST /transactions answered 404" in result.stderr  # alerts alone is behind that address
