@@ -3,7 +3,7 @@
 SQLAlchemy is not imported here: it would double the scorer's start-up time.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from threading import Lock
@@ -37,13 +37,17 @@ from shared.database.rows import (
 )
 from shared.domain.alert import Alert
 from shared.domain.books import first_of_each_id, id_conflicts, rejections
-from shared.domain.decision import RejectedMessage, ScoredTransaction
+from shared.domain.decision import Decision, RejectedMessage, ScoredTransaction
 from shared.domain.errors import DatabaseUnavailable
 from shared.ports import Recorded
+from shared.telemetry import metrics
+from shared.telemetry.availability import Availability
 
 ANNOUNCING = timedelta(seconds=3)
 """The sweeper announces what takes longer; no batch waits for it."""
 CHECKING = timedelta(seconds=3)
+SHADOWING = timedelta(seconds=3)
+"""Within what the batch has left: no batch waits longer for shadow scores, which are kept after it."""
 
 
 class PostgresRecorder:
@@ -59,19 +63,16 @@ class PostgresRecorder:
         self._connection: BoundedConnection | None = None
         self._prepares = True
         self._months: set[Month] = set()
+        self._shadow_book = Availability("shadow_scores")
 
     def record(self, scored: Sequence[ScoredTransaction], rejected: Sequence[RejectedMessage]) -> Recorded:
         """See the port. Raises DatabaseUnavailable; what the data causes is raised as it is."""
         if not scored and not rejected:
             return Recorded()
         with self._connected(self._longest_use) as connection:
-            self._make_partitions(connection, scored)
-            try:
-                return _write(connection, scored, rejected)
-            except errors.CheckViolation:
-                self._months.clear()  # a month's partition was detached since it was seen
-                self._make_partitions(connection, scored)
-                return _write(connection, scored, rejected)
+            recorded = self._written(connection, scored, rejected)
+            self._keep_shadows(connection, _shadows(scored, recorded.new))
+        return recorded
 
     def unannounced(self, transaction_ids: Sequence[str]) -> list[Alert]:
         """See the port."""
@@ -99,8 +100,35 @@ class PostgresRecorder:
         with self._turn:
             self._drop()
 
+    def _written(
+        self,
+        connection: psycopg.Connection,
+        scored: Sequence[ScoredTransaction],
+        rejected: Sequence[RejectedMessage],
+    ) -> Recorded:
+        self._make_partitions(connection, scored)
+        try:
+            return _write(connection, scored, rejected)
+        except errors.CheckViolation:
+            self._months.clear()  # a month's partition was detached since it was seen
+            self._make_partitions(connection, scored)
+            return _write(connection, scored, rejected)
+
+    def _keep_shadows(self, connection: BoundedConnection, shadows: Sequence[tuple[str, Decision]]) -> None:
+        """What models on trial said is no part of the batch: where this fails it is counted and left out."""
+        if not shadows:
+            return
+        connection.answer_by = min(connection.answer_by, monotonic() + SHADOWING.total_seconds())
+        try:
+            _execute(connection, statements.SHADOWS, SHADOW, shadows)
+            self._shadow_book.answered()
+        except psycopg.Error as error:
+            self._drop(error)
+            metrics.count(metrics.SHADOW_FAILURES)
+            self._shadow_book.failed(error)
+
     @contextmanager
-    def _connected(self, within: timedelta) -> Iterator[psycopg.Connection]:
+    def _connected(self, within: timedelta) -> Iterator[BoundedConnection]:
         with self._turn:
             answer_by = monotonic() + min(within, self._longest_use).total_seconds()
             try:
@@ -112,8 +140,7 @@ class PostgresRecorder:
                     raise DatabaseUnavailable(f"{missing}: {error}") from error
                 if not is_unavailability(error):
                     raise
-                self._drop()
-                self._prepares = self._prepares and not is_foreign_session(error)
+                self._drop(error)
                 raise DatabaseUnavailable(f"PostgreSQL did not answer; record it again: {error}") from error
 
     def _open(self) -> BoundedConnection:
@@ -121,7 +148,8 @@ class PostgresRecorder:
             self._connection = open_connection(self._url, prepares=self._prepares)
         return self._connection
 
-    def _drop(self) -> None:
+    def _drop(self, error: psycopg.Error | None = None) -> None:
+        self._prepares = self._prepares and not is_foreign_session(error)
         if self._connection is not None:
             self._connection.close()
         self._connection = None
@@ -144,10 +172,13 @@ def _write(
         conflicts = id_conflicts(scored, recorded)
         _execute(connection, statements.REJECT, REJECTION, rejections([*rejected, *conflicts]))
         new = [each for name, each in firsts.items() if name in gated]
-        shadows = [(each.transaction.transaction_id, shadow) for each in new for shadow in each.shadows]
-        _execute(connection, statements.SHADOWS, SHADOW, shadows)
         _raise_alerts(connection, new)
     return Recorded(frozenset(gated), conflicts)
+
+
+def _shadows(scored: Sequence[ScoredTransaction], new: Collection[str]) -> list[tuple[str, Decision]]:
+    firsts = first_of_each_id(scored)
+    return [(name, shadow) for name in firsts if name in new for shadow in firsts[name].shadows]
 
 
 def _pass_gate(connection: psycopg.Connection, firsts: Sequence[ScoredTransaction]) -> set[str]:

@@ -53,7 +53,11 @@ POISON_PAUSES = Metric("score_poison_pauses_total", "counter", "Pauses of score 
 RELOAD_FAILURES = Metric(
     "score_reload_failures_total", "counter", "Failed readings of models, lists and signals; what ran goes on"
 )
-SHADOW_FAILURES = Metric("score_shadow_failures_total", "counter", "Batches that a shadow model failed for")
+SHADOW_FAILURES = Metric(
+    "score_shadow_failures_total",
+    "counter",
+    "Batches that a shadow failed for, or could not be kept for",
+)
 PUT_BACK = Metric("envelopes_put_back_total", "counter", "Messages that score gave back to the queue")
 LATE = Metric("history_late_total", "counter", "Transactions older than the account's kept history")
 HISTORY_LOADED = Metric(
