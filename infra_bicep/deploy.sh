@@ -2,6 +2,7 @@
 # Brings FraudSense to Azure: resources, image, charts, migration, roll-out, smoke test. Every step may be repeated.
 #
 # usage: deploy.sh --env dev|prod [--location REGION] [--rollout] [--digest sha256:…] [--yes] [--dry-run]
+#        deploy.sh --env dev|prod --running
 #        deploy.sh --env dev|prod --destroy [--yes] [--dry-run]
 #
 #   --location   where a new resource group is made; not needed afterwards
@@ -9,6 +10,7 @@
 #   --digest     roll out this image of the registry, the one before for instance, instead of building one
 #   --yes        do not ask before resources are changed or deleted
 #   --dry-run    print the commands instead of running them
+#   --running    print the digest of the image that runs now, for going back to; nothing where nothing runs yet
 #   --destroy    delete the resource group with all that is in it
 set -euo pipefail
 
@@ -54,7 +56,7 @@ confirm() {
 }
 
 read_arguments() {
-    env='' location='' rollout='' digest='' yes='' dry_run='' destroy=''
+    env='' location='' rollout='' digest='' yes='' dry_run='' running='' destroy=''
     while [ $# -gt 0 ]; do
         case $1 in
             --env | --location | --digest)
@@ -62,7 +64,7 @@ read_arguments() {
                 declare -g "${1#--}=$2"
                 shift 2
                 ;;
-            --rollout | --yes | --destroy)
+            --rollout | --yes | --running | --destroy)
                 declare -g "${1#--}=1"
                 shift
                 ;;
@@ -89,7 +91,7 @@ check_prerequisites() {
     [ -z "$destroy" ] || return 0
     need kubectl "run az aks install-cli"
     need kubelogin "run az aks install-cli; the cluster has no local accounts"
-    [ -n "$rollout" ] || need helm "see https://helm.sh/docs/intro/install"
+    [ -n "$rollout$running" ] || need helm "see https://helm.sh/docs/intro/install"
     [ -x "$root/.venv/bin/python" ] || fail "The virtual environment is missing: run make check." 2
 }
 
@@ -194,6 +196,13 @@ deploy() {
     step "Done: $digest runs in $group"
 }
 
+print_running_digest() {
+    mkdir -p "$state"
+    sign_in_to_cluster
+    run kubectl get deployment score --namespace fraudsense --ignore-not-found \
+        --output 'jsonpath={.spec.template.spec.containers[0].image}' | sed -n 's/.*@//p'
+}
+
 # A deleted vault keeps its name for 90 days unless it is purged; where purge protection is on, it cannot be.
 destroy() {
     step "Deleting $group"
@@ -209,7 +218,13 @@ destroy() {
 main() {
     read_arguments "$@"
     check_prerequisites
-    if [ -n "$destroy" ]; then destroy; else deploy; fi
+    if [ -n "$destroy" ]; then
+        destroy
+    elif [ -n "$running" ]; then
+        print_running_digest
+    else
+        deploy
+    fi
 }
 
 main "$@"
