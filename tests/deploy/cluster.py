@@ -1,4 +1,4 @@
-"""Rendered overlays as values that checks of manifests ask: pods with owners, objects by kind, settings by name."""
+"""Rendered overlays as values that checks of manifests ask: pods and their owners, objects by kind, settings."""
 
 import re
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Every pod of every overlay: locked down, probed on routes that exist, given settings that exist, stopped well."""
+"""Every pod of every overlay: locked down, probed on routes that exist, given settings that exist, stopped."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -63,7 +63,7 @@ def unprobed(pod: Pod) -> Iterator[str]:
 
 
 def unknown_settings(pod: Pod, manifests: list[Manifest]) -> Iterator[str]:
-    """Variables that no setting reads, keys that no source holds, and names that are used before they are given."""
+    """Variables that no setting reads, keys that no source holds, names that are used before they are given."""
     given = {name for source in pod.container.get("envFrom", []) for name in _data(source, manifests)}
     for variable in pod.container.get("env", []):
         for name in re.findall(r"\$\((\w+)\)", variable.get("value", "")):
