@@ -6,6 +6,8 @@ from pathlib import Path
 
 import alembic.command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.errors import LockNotAvailable
 from sqlalchemy import Connection, Engine, create_engine, event, text
@@ -28,12 +30,16 @@ MIGRATION_LOCK = 0x46535F4D
 def migrate(url: str) -> None:
     """Apply what is missing; harmless where nothing is, and where several do it at once.
 
+    A schema ahead of this build stays as it is: the build came back after a later one, and migrations only expand.
+
     `url` is one that `login.conninfo` takes. Waits some seconds for the server; raises DatabaseUnavailable.
     """
     try:
         with _connect(_engine(url)) as connection:
             _wait_for_turn(connection)
-            alembic.command.upgrade(alembic_config(connection), "head")
+            config = alembic_config(connection)
+            if not _is_ahead(connection, config):
+                alembic.command.upgrade(config, "head")
     except OperationalError as error:
         if isinstance(error.orig, LockNotAvailable):
             raise DatabaseUnavailable(
@@ -50,6 +56,14 @@ def alembic_config(connection: Connection) -> Config:
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     return config
+
+
+def _is_ahead(connection: Connection, config: Config) -> bool:
+    """Whether a later build migrated, with a revision that this one does not know."""
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    present = set(MigrationContext.configure(connection).get_current_heads())
+    connection.commit()
+    return not present <= known
 
 
 def _engine(url: str) -> Engine:
