@@ -1,6 +1,5 @@
 """The full local stack in a folder and on ports of its own, beside whatever else runs."""
 
-import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -8,14 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.data_folder import DataFolder, hold
-from local.parts import SERVICE_VARIABLES, alerts, function_group, python_module
-from local.ports import kept_port
-from local.services import MODULES, prepare
+from local.experiment import DOORS, lay_ground
+from local.parts import alerts, function_group, python_module
 from local.supervisor import Supervisor
 from shared.settings import Settings
 
 QUEUE = "transactions"
-DOORS = ("ingest", "score", "alerts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,26 +46,12 @@ def running_stack(
 
 
 def _start(folder: DataFolder, supervisor: Supervisor, fault_setting: str, tell: Callable[[str], None]) -> Stack:
-    services = prepare(tuple(MODULES), folder, tell, afresh=True)
-    ports = {door: kept_port(folder, door) for door in DOORS}
-    urls = {name: service.url for name, service in services.items()}
-    environment = _environment(urls, ports, folder)
-    supervisor.start(*(part for service in services.values() for part in service.parts))
-    supervisor.wait_ready()
-    supervisor.run_job("migrate", python_module("shared.database.migrate"), environment)
-    supervisor.run_job("topology", python_module("shared.broker.topology"), environment)
+    ground = lay_ground(folder, supervisor, tell)
+    ports, environment = ground.ports, ground.environment
     settings = Settings(alerts_port=ports["alerts"])
     supervisor.start(alerts(settings, environment))
-    supervisor.start(function_group("score", ports["score"], environment | {"FRAUDSENSE_FAULT": fault_setting}))
+    supervisor.start(function_group("score", ports["score"], {**environment, "FRAUDSENSE_FAULT": fault_setting}))
     supervisor.start(function_group("ingest", ports["ingest"], environment))
     supervisor.wait_ready()
     doors = {door: f"http://127.0.0.1:{ports[door]}" for door in DOORS}
-    return Stack(supervisor, urls | doors, environment)
-
-
-def _environment(urls: Mapping[str, str], ports: Mapping[str, int], folder: DataFolder) -> dict[str, str]:
-    """Ours without the product's settings, which may name other services."""
-    ours = {name: value for name, value in os.environ.items() if not name.startswith("FRAUDSENSE_")}
-    services = {SERVICE_VARIABLES[name]: url for name, url in urls.items()}
-    doors = {f"FRAUDSENSE_{door.upper()}_PORT": str(port) for door, port in ports.items()}
-    return ours | services | doors | {"FRAUDSENSE_DATA_DIR": str(folder.path), "PYTHONUNBUFFERED": "1"}
+    return Stack(supervisor, {**ground.urls, **doors}, environment)

@@ -45,6 +45,18 @@ def prepare(folder: DataFolder) -> Service:
     return Service(f"amqp://fraudsense:{password}@127.0.0.1:{port}/", (mapper, server))
 
 
+def with_management(folder: DataFolder, interval: float) -> str:
+    """Have the prepared instance answer its management API, counts new each `interval` seconds; the API's URL."""
+    home, port = folder.sub("rabbitmq"), kept_port(folder, "rabbitmq-management")
+    period = round(interval * 1000)
+    (home / "enabled_plugins").write_text("[rabbitmq_management].\n")
+    (home / "advanced.config").write_text(
+        f"[{{rabbit, [{{collect_statistics_interval, {period}}}, {{quorum_tick_interval, {period}}}]}},\n"
+        f' {{rabbitmq_management, [{{tcp_config, [{{ip, "127.0.0.1"}}, {{port, {port}}}]}}]}}].\n'
+    )
+    return f"http://fraudsense:{folder.password('rabbitmq')}@127.0.0.1:{port}/api"
+
+
 def _environment(home: Path, mapper_port: int, distribution_port: int) -> Mapping[str, str]:
     return clean_environment(
         HOME=str(home),
