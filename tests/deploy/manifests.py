@@ -1,4 +1,4 @@
-"""Renders the Kubernetes overlays and checks each object against the schemas of Kubernetes and KEDA."""
+"""Renders the Kubernetes overlays and checks each object against the schemas of Kubernetes, KEDA and others."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -12,11 +12,9 @@ import yaml
 from tests.deploy.tools import ROOT, Tool
 
 KUBERNETES = "1.34"  # the version that the cluster is asked for
-CUSTOM = Path(__file__).parent / "schemas" / "keda"
+SCHEMAS = Path(__file__).parent / "schemas"
+CUSTOM = sorted(file for folder in ("keda", "others") for file in (SCHEMAS / folder).rglob("*.yaml"))
 OVERLAYS = sorted(path.parent for path in (ROOT / "k8s" / "overlays").glob("*/kustomization.yaml"))
-
-# Their schemas are not kept here: rendered, but not looked into.
-WITHOUT_SCHEMA = frozenset({"Gateway", "HTTPRoute", "ReferenceGrant", "PodMonitor", "SecretProviderClass"})
 
 Manifest = dict[str, Any]
 
@@ -31,8 +29,6 @@ def render(kubectl: Tool, folder: Path) -> list[Manifest]:
 def problems(manifest: Manifest) -> list[str]:
     """What the API server, or KEDA's or the add-on's definitions, would refuse of one object."""
     name = f"{manifest.get('kind')}/{manifest.get('metadata', {}).get('name')}"
-    if manifest.get("kind") in WITHOUT_SCHEMA:
-        return []
     return [f"{name}: {problem}" for problem in _problems(manifest)]
 
 
@@ -54,12 +50,12 @@ def _problems(manifest: Manifest) -> Iterator[str]:
 def _custom() -> dict[tuple[str, str], list[tuple[str, Manifest]]]:
     """(apiVersion, kind) → the file of each kept version of a custom resource, and its schema made strict."""
     found: dict[tuple[str, str], list[tuple[str, Manifest]]] = {}
-    for file in sorted(CUSTOM.rglob("*.yaml")):
+    for file in CUSTOM:
         spec = yaml.safe_load(file.read_text())["spec"]
         for version in spec["versions"]:
             key = (f"{spec['group']}/{version['name']}", spec["names"]["kind"])
             schema = _strict(version["schema"]["openAPIV3Schema"])
-            found.setdefault(key, []).append((str(file.relative_to(CUSTOM)), schema))
+            found.setdefault(key, []).append((str(file.relative_to(SCHEMAS)), schema))
     return found
 
 

@@ -38,6 +38,14 @@ spec:
   target: {service: ingest, port: 8080}
   scalingMetric: {concurrency: {targetValue: 50}}
 """
+MONITOR = """
+apiVersion: monitoring.coreos.com/v1
+kind: PodMonitor
+metadata: {name: doors}
+spec:
+  selector: {matchLabels: {app: ingest}}
+  podMetricsEndpoints: [{port: http, path: /metrics, interval: 15s}]
+"""
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda path: path.name)
@@ -70,6 +78,8 @@ def test_objects_as_they_should_be_pass(text: str) -> None:
         (DEPLOYMENT, "selector: {matchLabels: {app: ingest}}", "replicas: 1", "'selector' is a required property"),
         (DEPLOYMENT, "kind: Deployment", "kind: Deploymint", "Couldn't find schema for kind Deploymint"),
         (ROUTE, "targetValue", "targetvalue", "'targetvalue' was unexpected"),
+        (MONITOR, "interval: 15s", "interval: 15", "15 is not of type 'string'"),
+        (MONITOR, "podMetricsEndpoints", "podMetricEndpoints", "'podMetricEndpoints' was unexpected"),
     ],
 )
 def test_what_the_api_server_would_refuse_or_drop_is_said(text: str, good: str, bad: str, problem: str) -> None:
