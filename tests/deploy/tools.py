@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,8 +14,24 @@ ROOT = Path(__file__).parents[2]
 # What one should do where a program is missing.
 REMEDIES = {"promtool": "install Debian's package prometheus"}
 
-# Runs the program with these arguments in the repository; standard error is in its output.
-Tool = Callable[..., subprocess.CompletedProcess[str]]
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A program: called, it runs in the repository and answers with its exit code and all that it printed."""
+
+    program: str
+
+    def __call__(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        command = [self.program, *map(str, arguments)]
+        return subprocess.run(
+            command,
+            check=False,
+            cwd=ROOT,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=280,
+        )
 
 
 def find(name: str) -> Tool:
@@ -23,11 +39,4 @@ def find(name: str) -> Tool:
     program = shutil.which(name, path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
     if program is None:
         pytest.skip(f"{name} is missing, so this was not checked: {REMEDIES.get(name, 'run `make check-deploy`')}")
-
-    def run(*arguments: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-        command = [str(program), *map(str, arguments)]
-        return subprocess.run(
-            command, check=False, cwd=cwd, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=280
-        )
-
-    return run
+    return Tool(program)
