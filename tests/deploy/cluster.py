@@ -9,7 +9,7 @@ from tests.deploy.manifests import Manifest
 from tests.deploy.tools import ROOT
 
 DOORS = ("ingest", "score", "alerts")
-JOBS = ("migrate", "retention", "signals")
+JOBS = ("migrate", "partitions", "retention", "signals")
 NAME = "app.kubernetes.io/name"
 
 
@@ -23,8 +23,13 @@ class Pod:
     spec: Mapping[str, Any]
 
     @property
+    def containers(self) -> list[Mapping[str, Any]]:
+        """Those that come first, then the one that stays."""
+        return [*self.spec.get("initContainers", []), self.container]
+
+    @property
     def container(self) -> Mapping[str, Any]:
-        """Its only container. Raises ValueError where it has another number."""
+        """The one that stays. Raises ValueError where it has another number."""
         [container] = self.spec["containers"]
         return container
 

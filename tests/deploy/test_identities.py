@@ -66,13 +66,13 @@ def test_each_pod_runs_as_its_own_identity(deployed: list[Manifest], values: Map
     }
     assert {pod.owner: pod.spec["serviceAccountName"] for pod in ours(deployed)} == {
         "ingest": "ingest", "score": "score", "alerts": "alerts",
-        "migrate": "jobs", "retention": "jobs", "signals": "jobs",
+        "migrate": "jobs", "partitions": "jobs", "retention": "jobs", "signals": "jobs",
     }  # fmt: skip
     assert [pod.owner for pod in ours(deployed) if pod.labels.get("azure.workload.identity/use") != "true"] == []
 
 
 def test_images_come_from_the_registry_by_digest(deployed: list[Manifest], values: Mapping[str, str]) -> None:
-    assert {pod.container["image"] for pod in ours(deployed)} == {
+    assert {container["image"] for pod in ours(deployed) for container in pod.containers} == {
         f"{values['ACR_LOGIN_SERVER']}/fraudsense@{values['IMAGE_DIGEST']}"
     }
 

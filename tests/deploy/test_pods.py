@@ -25,21 +25,25 @@ def overlay(kubectl: Tool, request: pytest.FixtureRequest) -> list[Manifest]:
 
 def insecure(pod: Pod) -> Iterator[str]:
     """What the namespace's level "restricted", or this house, forbids."""
-    container, security = pod.container, pod.spec.get("securityContext", {})
-    own = container.get("securityContext", {})
+    security = pod.spec.get("securityContext", {})
     if not (security.get("runAsNonRoot") and security.get("runAsUser") and security.get("fsGroup")):
         yield "may be root"
     if security.get("seccompProfile") != {"type": "RuntimeDefault"}:
         yield "has no seccomp profile"
-    if own.get("allowPrivilegeEscalation") is not False or own.get("capabilities") != {"drop": ["ALL"]}:
-        yield "may gain privileges"
-    if own.get("readOnlyRootFilesystem") is not True:
-        yield "may write into its root"
     if pod.spec.get("automountServiceAccountToken") is not False:
         yield "has a token for the API server"
     if pod.spec.get("enableServiceLinks") is not False:
         yield "gets variables of every Service"
-    resources = container.get("resources", {})
+    for container in pod.containers:
+        yield from _insecure(container)
+
+
+def _insecure(container: Mapping[str, Any]) -> Iterator[str]:
+    own, resources = container.get("securityContext", {}), container.get("resources", {})
+    if own.get("allowPrivilegeEscalation") is not False or own.get("capabilities") != {"drop": ["ALL"]}:
+        yield "may gain privileges"
+    if own.get("readOnlyRootFilesystem") is not True:
+        yield "may write into its root"
     if any({"cpu", "memory"} - set(resources.get(kind, {})) for kind in ("requests", "limits")):
         yield "has no bounds"
 
@@ -64,17 +68,22 @@ def unprobed(pod: Pod) -> Iterator[str]:
 
 def unknown_settings(pod: Pod, manifests: list[Manifest]) -> Iterator[str]:
     """Variables that no setting reads, keys that no source holds, names that are used before they are given."""
-    given = {name for source in pod.container.get("envFrom", []) for name in _data(source, manifests)}
-    for variable in pod.container.get("env", []):
-        for name in re.findall(r"\$\((\w+)\)", variable.get("value", "")):
-            if name not in given:
-                yield f"{variable['name']}: {name} is not given before it"
-        given.add(variable["name"])
-        reference = variable.get("valueFrom", {}).get("configMapKeyRef")
-        if reference and reference["key"] not in _data({"configMapRef": reference}, manifests):
-            yield f"{variable['name']}: there is no {reference['key']}"
-    own = {name for name in given if name.startswith("FRAUDSENSE_")}
-    yield from (f"{name} is no setting" for name in own - declared_settings() - OF_THE_BINDING)
+    for container in pod.containers:
+        given = {name for source in container.get("envFrom", []) for name in _data(source, manifests)}
+        for variable in container.get("env", []):
+            yield from _ungiven(variable.get("value", ""), given, variable["name"])
+            given.add(variable["name"])
+            reference = variable.get("valueFrom", {}).get("configMapKeyRef")
+            if reference and reference["key"] not in _data({"configMapRef": reference}, manifests):
+                yield f"{variable['name']}: there is no {reference['key']}"
+        yield from _ungiven(" ".join(container.get("command", [])), given, "command")
+        own = {name for name in given if name.startswith("FRAUDSENSE_")}
+        yield from (f"{name} is no setting" for name in own - declared_settings() - OF_THE_BINDING)
+
+
+def _ungiven(text: str, given: set[str], where: str) -> Iterator[str]:
+    names = re.findall(r"\$\((\w+)\)", text)
+    yield from (f"{where}: {name} is not given before it" for name in names if name not in given)
 
 
 def _data(source: Mapping[str, Any], manifests: list[Manifest]) -> Mapping[str, str]:
@@ -97,7 +106,8 @@ def test_images_are_pinned_and_ours_in_azure_by_digest(overlay: list[Manifest]) 
     azure = any(name.startswith("azure-") for name in of_kind(overlay, "ConfigMap"))
 
     assert {pod.owner for pod in ours(overlay)} >= {*DOORS, *JOBS}
-    assert [pod.owner for pod in pods(overlay) if unpinned(pod.container["image"], by_digest=azure)] == []
+    images = {container["image"] for pod in pods(overlay) for container in pod.containers}
+    assert [image for image in images if unpinned(image, by_digest=azure)] == []
 
 
 def test_the_doors_are_probed_on_routes_that_they_have(overlay: list[Manifest]) -> None:
@@ -192,6 +202,7 @@ def test_probes_and_settings_that_do_not_exist_are_seen(sound: list[Manifest]) -
     broken = deepcopy(next(pod for pod in pods(sound) if pod.owner == "ingest"))
     settings = broken.container["envFrom"][0]["configMapRef"]
     broken.container["livenessProbe"]["httpGet"].update(path="/admin/host/ping", port="https")
+    broken.container["command"].append("$(NOWHERE)")
     broken.container["env"] += [
         {"name": "FRAUDSENSE_TYPO", "value": "$(ABSENT)"},
         {"name": "X", "valueFrom": {"configMapKeyRef": settings | {"key": "Y"}}},
@@ -201,5 +212,6 @@ def test_probes_and_settings_that_do_not_exist_are_seen(sound: list[Manifest]) -
         "liveness: asks /admin/host/ping, not /health/live", "liveness: there is no port https"
     ]  # fmt: skip
     assert set(unknown_settings(broken, sound)) == {
+        "command: NOWHERE is not given before it",
         "FRAUDSENSE_TYPO: ABSENT is not given before it", "X: there is no Y", "FRAUDSENSE_TYPO is no setting"
     }  # fmt: skip
