@@ -20,15 +20,56 @@ def minus(a: Totals, b: Totals) -> Totals:
     return a[0] - b[0], a[1] - b[1], a[2] - b[2], a[3] - b[3]
 
 
+class DaySums:
+    """Totals of one account by UTC day, and their sum over the days that a window of `width` days still covers.
+
+    Days are mostly asked for in turn, so the sum is moved along: what enters is added, what leaves is taken off.
+    """
+
+    __slots__ = ("_first", "_last", "_sum", "_width", "days")
+
+    def __init__(self, days: dict[int, Totals], width: int) -> None:
+        self.days = days
+        self._width = width
+        self._first = self._last = 0
+        self._sum = NOTHING
+
+    def before(self, day: int, oldest: int) -> Totals:
+        """The sum over the whole days before `day`, as far as the window reaches and none before `oldest`."""
+        first = max(day - self._width + 1, oldest)
+        if not self._first <= first < self._last <= day:
+            self._first = self._last = first
+            self._sum = NOTHING
+        for each in range(self._first, first):
+            if totals := self.days.get(each):
+                self._sum = minus(self._sum, totals)
+        for each in range(self._last, day):
+            if totals := self.days.get(each):
+                self._sum = plus(self._sum, totals)
+        self._first, self._last = first, day
+        return self._sum
+
+    def added(self, day: int, own: Totals) -> None:
+        """An event came to this day."""
+        if self._first <= day < self._last:
+            self._sum = plus(self._sum, own)
+
+    def start_anew(self) -> None:
+        """Days were forgotten."""
+        self._first = self._last = 0
+
+
 class Amounts:
     """One account's amounts in one currency: totals per UTC day, and of each single event the day so far."""
 
-    __slots__ = ("_so_far", "days", "keys", "owns")
+    __slots__ = ("_month", "_so_far", "_week", "days", "keys", "owns")
 
     def __init__(self) -> None:
         self.keys: list[Key] = []
         self.owns: list[Totals] = []
         self.days: dict[int, Totals] = {}
+        self._week = DaySums(self.days, WINDOWS.week_days)
+        self._month = DaySums(self.days, WINDOWS.month_days)
         self._so_far: list[Totals] | None = []
 
     def add(self, key: Key, amount: int) -> None:
@@ -44,6 +85,8 @@ class Amounts:
         self.keys.insert(rank, key)
         self.owns.insert(rank, own)
         self.days[day] = plus(whole, own)
+        self._week.added(day, own)
+        self._month.added(day, own)
 
     @property
     def so_far(self) -> list[Totals]:
@@ -76,19 +119,13 @@ class Amounts:
 
     def whole_days(self, day: int, oldest: int) -> tuple[Totals, Totals]:
         """Totals of the days before `day` that week and month cover, none before `oldest`."""
-        week = month = NOTHING
-        for each in range(max(day - WINDOWS.month_days + 1, oldest), day):
-            totals = self.days.get(each)
-            if totals:
-                month = plus(month, totals)
-                if each > day - WINDOWS.week_days:
-                    week = plus(week, totals)
-        return week, month
+        return self._week.before(day, oldest), self._month.before(day, oldest)
 
     def forget_days(self, oldest: int) -> None:
         """Drop totals of days before `oldest`, now and then."""
-        if len(self.days) > 2 * WINDOWS.kept_days:
-            self.days = {day: totals for day, totals in self.days.items() if day >= oldest}
+        if _forget(self.days, oldest):
+            self._week.start_anew()
+            self._month.start_anew()
 
     def forget_first(self) -> None:
         """Drop the oldest single event; its day's totals stay."""
@@ -98,30 +135,41 @@ class Amounts:
 
 
 class Hours:
-    """One account's times of day: how many transactions, and the sums of their clock hands, per UTC day."""
+    """One account's times of day: how many transactions, and the sums of their clock hands, per UTC day.
 
-    __slots__ = ("days",)
+    `days` has the form of Totals, whose last number stays 0.
+    """
+
+    __slots__ = ("_month", "days")
 
     def __init__(self) -> None:
-        self.days: dict[int, tuple[int, int, int]] = {}
+        self.days: dict[int, Totals] = {}
+        self._month = DaySums(self.days, WINDOWS.month_days)
 
     def add(self, day: int, hand: tuple[int, int]) -> None:
         """Add an event's clock hand."""
-        count, cosines, sines = self.days.get(day, (0, 0, 0))
-        self.days[day] = count + 1, cosines + hand[0], sines + hand[1]
+        own = 1, *hand, 0
+        self.days[day] = plus(self.days.get(day, NOTHING), own)
+        self._month.added(day, own)
 
     def whole_days(self, day: int, oldest: int) -> HourTotals:
         """Totals of the days before `day` that the month covers, none before `oldest`."""
-        first, count, cosines, sines = max(day - WINDOWS.month_days + 1, oldest), 0, 0, 0
-        for each in range(first, day):
-            if totals := self.days.get(each):
-                count, cosines, sines = count + totals[0], cosines + totals[1], sines + totals[2]
+        count, cosines, sines, _ = self._month.before(day, oldest)
         return HourTotals(count, cosines, sines)
 
     def forget_days(self, oldest: int) -> None:
         """Drop totals of days before `oldest`, now and then."""
-        if len(self.days) > 2 * WINDOWS.kept_days:
-            self.days = {day: totals for day, totals in self.days.items() if day >= oldest}
+        if _forget(self.days, oldest):
+            self._month.start_anew()
+
+
+def _forget(days: dict[int, Totals], oldest: int) -> bool:
+    """Whether there were so many that those before `oldest` were dropped."""
+    if len(days) <= 2 * WINDOWS.kept_days:
+        return False
+    for day in [each for each in days if each < oldest]:
+        del days[day]
+    return True
 
 
 class FirstSeen:

@@ -1,6 +1,6 @@
 """A card transaction as the domain sees it: a frozen value with checked invariants."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from math import asin, cos, radians, sin, sqrt
@@ -44,6 +44,8 @@ class Transaction:
     channel: str | None = None
     device_id: str | None = None
     ip_address: str | None = None
+    amount_minor: int = field(init=False, repr=False, compare=False)
+    """The amount in minor units of its currency (cents, yen, fils), rounded half to even; many features ask."""
 
     def __post_init__(self) -> None:
         if self.occurred_at.utcoffset() != timedelta(0):
@@ -52,8 +54,4 @@ class Transaction:
             raise ValueError("amount must be positive")
         if self.currency not in CURRENCIES:
             raise ValueError(f"unknown currency {self.currency}")
-
-    @property
-    def amount_minor(self) -> int:
-        """The amount in minor units of its currency (cents, yen, fils), rounded half to even."""
-        return minor_units(self.amount, self.currency)
+        object.__setattr__(self, "amount_minor", minor_units(self.amount, self.currency))

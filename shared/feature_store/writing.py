@@ -64,7 +64,7 @@ def _added_commands(keys: HistoryKeys, history: AccountHistory) -> Iterator[Word
     """What layout 2 added, and its marker."""
     yield from _fill("ZADD", keys.categories, _first_seen(history.categories))
     if history.hours.days:
-        packed = (_HOUR_TOTALS.pack(day, *totals) for day, totals in history.hours.days.items())
+        packed = (_HOUR_TOTALS.pack(day, *totals[:3]) for day, totals in history.hours.days.items())
         yield ("SET", keys.hours, b"".join(packed), "EX", KEPT_SECONDS)
     yield ("SET", keys.known, LAYOUT, "EX", KEPT_SECONDS)
 
