@@ -34,7 +34,9 @@ def main(arguments: list[str]) -> int:
         print(f"azure_env: {error}\n{__doc__}", file=sys.stderr)
         return 2
     except KeyError as error:
-        print(f"azure_env: main.bicep does not put out {error.args[0]}: deploy this version of it.", file=sys.stderr)
+        print(
+            f"azure_env: main.bicep does not put out {error.args[0]}: deploy this version of it.", file=sys.stderr
+        )
         return 2
     return 0
 

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 import psycopg
-from psycopg import sql
 
 from shared.command_line import UserError
 from shared.database.connection import CONNECTION_SETTINGS
@@ -66,21 +65,12 @@ def make_partitions(connection: psycopg.Connection, months: Iterable[Month]) -> 
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [PARTITION_LOCK])
         for month in sorted(set(months)):
             if not _is_attached(connection, month):
-                _make(connection, month)
+                connection.execute("SELECT make_month(%s, %s)", month)
 
 
 def _is_attached(connection: psycopg.Connection, month: Month) -> bool:
     query = "SELECT 1 FROM pg_inherits WHERE inhrelid = to_regclass(%s)"
     return connection.execute(query, [month.partition]).fetchone() is not None
-
-
-def _make(connection: psycopg.Connection, month: Month) -> None:
-    # CREATE TABLE ... PARTITION OF would wait for every open writer of any month; these two do not.
-    create = "CREATE TABLE IF NOT EXISTS {} (LIKE transactions INCLUDING ALL)"
-    attach = "ALTER TABLE transactions ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})"
-    name = sql.Identifier(month.partition)
-    connection.execute(sql.SQL(create).format(name))
-    connection.execute(sql.SQL(attach).format(name, month.start, month.next.start))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -56,7 +56,7 @@ def test_migrations_and_metadata_agree(engine):
 def test_migrating_again_changes_nothing(database_url, engine):
     migrate(database_url)
     with engine.connect() as connection:
-        assert MigrationContext.configure(connection).get_current_heads() == ("0002",)
+        assert MigrationContext.configure(connection).get_current_heads() == ("0003",)
 
 
 def test_two_migrations_at_once_are_harmless(empty_url):
