@@ -23,14 +23,9 @@ class Pod:
     spec: Mapping[str, Any]
 
     @property
-    def containers(self) -> list[Mapping[str, Any]]:
-        """Those that come first, then the one that stays."""
-        return [*self.spec.get("initContainers", []), self.container]
-
-    @property
     def container(self) -> Mapping[str, Any]:
-        """The one that stays. Raises ValueError where it has another number."""
-        [container] = self.spec["containers"]
+        """Its only container. Raises ValueError where it has another number."""
+        [container] = [*self.spec["containers"], *self.spec.get("initContainers", [])]
         return container
 
     def ports(self) -> dict[str, int]:

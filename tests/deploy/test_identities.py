@@ -72,7 +72,7 @@ def test_each_pod_runs_as_its_own_identity(deployed: list[Manifest], values: Map
 
 
 def test_images_come_from_the_registry_by_digest(deployed: list[Manifest], values: Mapping[str, str]) -> None:
-    assert {container["image"] for pod in ours(deployed) for container in pod.containers} == {
+    assert {pod.container["image"] for pod in ours(deployed)} == {
         f"{values['ACR_LOGIN_SERVER']}/fraudsense@{values['IMAGE_DIGEST']}"
     }
 

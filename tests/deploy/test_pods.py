@@ -34,8 +34,7 @@ def insecure(pod: Pod) -> Iterator[str]:
         yield "has a token for the API server"
     if pod.spec.get("enableServiceLinks") is not False:
         yield "gets variables of every Service"
-    for container in pod.containers:
-        yield from _insecure(container)
+    yield from _insecure(pod.container)
 
 
 def _insecure(container: Mapping[str, Any]) -> Iterator[str]:
@@ -68,17 +67,16 @@ def unprobed(pod: Pod) -> Iterator[str]:
 
 def unknown_settings(pod: Pod, manifests: list[Manifest]) -> Iterator[str]:
     """Variables that no setting reads, keys that no source holds, names that are used before they are given."""
-    for container in pod.containers:
-        given = {name for source in container.get("envFrom", []) for name in _data(source, manifests)}
-        for variable in container.get("env", []):
-            yield from _ungiven(variable.get("value", ""), given, variable["name"])
-            given.add(variable["name"])
-            reference = variable.get("valueFrom", {}).get("configMapKeyRef")
-            if reference and reference["key"] not in _data({"configMapRef": reference}, manifests):
-                yield f"{variable['name']}: there is no {reference['key']}"
-        yield from _ungiven(" ".join(container.get("command", [])), given, "command")
-        own = {name for name in given if name.startswith("FRAUDSENSE_")}
-        yield from (f"{name} is no setting" for name in own - declared_settings() - OF_THE_BINDING)
+    given = {name for source in pod.container.get("envFrom", []) for name in _data(source, manifests)}
+    for variable in pod.container.get("env", []):
+        yield from _ungiven(variable.get("value", ""), given, variable["name"])
+        given.add(variable["name"])
+        reference = variable.get("valueFrom", {}).get("configMapKeyRef")
+        if reference and reference["key"] not in _data({"configMapRef": reference}, manifests):
+            yield f"{variable['name']}: there is no {reference['key']}"
+    yield from _ungiven(" ".join(pod.container.get("command", [])), given, "command")
+    own = {name for name in given if name.startswith("FRAUDSENSE_")}
+    yield from (f"{name} is no setting" for name in own - declared_settings() - OF_THE_BINDING)
 
 
 def _ungiven(text: str, given: set[str], where: str) -> Iterator[str]:
@@ -106,7 +104,7 @@ def test_images_are_pinned_and_ours_in_azure_by_digest(overlay: list[Manifest]) 
     azure = any(name.startswith("azure-") for name in of_kind(overlay, "ConfigMap"))
 
     assert {pod.owner for pod in ours(overlay)} >= {*DOORS, *JOBS}
-    images = {container["image"] for pod in pods(overlay) for container in pod.containers}
+    images = {pod.container["image"] for pod in pods(overlay)}
     assert [image for image in images if unpinned(image, by_digest=azure)] == []
 
 
