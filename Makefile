@@ -6,7 +6,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run status test chaos check check-deploy format func lock train clean venv
+.PHONY: help run status test chaos check check-deploy kind-up kind-down format func lock train clean venv
 
 help: ## Show this list
 	@echo "FraudSense: make TARGET"
@@ -34,6 +34,12 @@ check: venv ## Lint, formatting, types and import contracts
 check-deploy: ## Check image, compose, manifests, Bicep and workflows offline; e.g. make check-deploy ARGS="-k bicep"
 	@$(BOOTSTRAP) --deploy
 	@.venv-deploy/bin/python -m pytest -c tests/deploy/pytest.ini -rs tests/deploy $(ARGS)
+
+kind-up: ## FraudSense in a Kubernetes cluster on this machine; needs Docker, kind, kubectl and helm
+	@k8s/kind/up.sh
+
+kind-down: ## Remove that cluster, with its data
+	@k8s/kind/down.sh
 
 format: venv ## Format the code and mend what ruff can
 	@$(BIN)/ruff check --fix
