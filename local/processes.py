@@ -64,6 +64,12 @@ def send_to_all(mark: str, home: Path | None, number: signal.Signals) -> int:
     return len(found)
 
 
+def cpu_seconds(pid: int) -> float:
+    """Processor time that a process took so far, in user and kernel."""
+    after_name = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, after_name[11:13])) / os.sysconf("SC_CLK_TCK")
+
+
 def _belonging(mark: str, home: Path | None) -> Iterator[int]:
     entry = f"{MARK}={mark}".encode()
     for process in PROC.glob("[0-9]*"):

@@ -1,12 +1,14 @@
 """How fast one scorer drains a queue, by the size of its envelopes, and how soon after its start it is ready."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from statistics import median
-from time import monotonic
+from time import monotonic, time
 from typing import Any
 from uuid import uuid4
 
@@ -19,7 +21,7 @@ from shared.broker.rabbitmq import RabbitMQPublisher
 from shared.domain.errors import FraudSenseError
 
 RUNS = 3
-WAIT_SECONDS = 0.5
+WAIT_SECONDS = 0.25
 LONGEST_SECONDS = 120.0
 LOADS = {100: 20_000, 1: 1_000}
 """Transactions in an envelope -> transactions of a run."""
@@ -31,26 +33,39 @@ class NotDrained(FraudSenseError):
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Medians of RUNS runs: transactions a second by the size of envelopes, and seconds from start to ready."""
+    """Medians of RUNS runs by the size of envelopes; `start_seconds` from a scorer's start until it is ready.
 
-    rates: dict[int, float]
+    `rates` are transactions a second, `cores` the share of a core that the scorer itself then took.
+    """
+
+    rates: Mapping[int, float]
+    cores: Mapping[int, float]
     start_seconds: float
-    runs: Sequence[tuple[int, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run: transactions a second, the share of a core that the scorer took, seconds until it was ready."""
+
+    rate: float
+    cores: float
+    start_seconds: float
 
 
 async def measure(stage: Stage, seed: int, tell: Callable[[str], None]) -> Measured:
     """Fill the queue, start one scorer, and time what it records; raises NotDrained, Stopped, PartFailed."""
-    runs, starts, payments = list[tuple[int, float]](), list[float](), _payments(seed)
+    runs, payments = defaultdict[int, list[Run]](list), _payments(seed)
     async with stage.tools() as (_, scorers, _ingest):
-        for size, transactions in LOADS.items():
-            for _ in range(RUNS):
-                await _fill(stage, islice(payments, transactions), size)
-                rate, start = await _drain(stage, scorers, transactions)
-                runs.append((size, rate))
-                starts.append(start)
-                tell(f"{transactions} transactions in envelopes of {size}: {rate:.0f} a second")
-    rates = {size: median(rate for each, rate in runs if each == size) for size in LOADS}
-    return Measured(rates, median(starts), runs)
+        for size, transactions in [*LOADS.items()] * RUNS:
+            await _fill(stage, islice(payments, transactions), size)
+            run = await _drain(stage, scorers, transactions)
+            runs[size].append(run)
+            tell(f"Envelopes of {size}: {run.rate:.0f} transactions a second, {run.cores:.0%} of a core")
+    return Measured(
+        rates={size: median(run.rate for run in each) for size, each in runs.items()},
+        cores={size: median(run.cores for run in each) for size, each in runs.items()},
+        start_seconds=median(run.start_seconds for each in runs.values() for run in each),
+    )
 
 
 async def _fill(stage: Stage, payments: Iterator[dict[str, Any]], size: int) -> None:
@@ -62,32 +77,38 @@ async def _fill(stage: Stage, payments: Iterator[dict[str, Any]], size: int) -> 
         await publisher.close()
 
 
-async def _drain(stage: Stage, scorers: Scorers, transactions: int) -> tuple[float, float]:
-    """(transactions a second between the first record and the last, seconds until ready)."""
-    known, begin = await asyncio.to_thread(stage.count), monotonic()
-    since, ready = datetime.now(UTC).timestamp(), None
+async def _drain(stage: Stage, scorers: Scorers, transactions: int) -> Run:
+    """One scorer from its start to its end; its rate is that between the first record and the last."""
+    known, since, begin = await asyncio.to_thread(stage.count), time(), monotonic()
     scorers.want(1)
-    while await asyncio.to_thread(stage.count) < known + transactions:
-        await _wait(stage, begin + LONGEST_SECONDS)
-        if ready is None and await scorers.ready():
-            ready = monotonic() - begin
+    await _until(scorers.ready, stage)
+    ready, before = monotonic(), scorers.cpu_seconds()
+    await _until(partial(_has_recorded, stage, known + transactions), stage)
+    cores = (scorers.cpu_seconds() - before) / (monotonic() - ready)
     scorers.want(0)
-    while not scorers.are_gone():
-        await _wait(stage, begin + 2 * LONGEST_SECONDS)
-    times = sorted(each.recorded_at for each in stage.recorded() if each.recorded_at >= since)
+    await _until(scorers.are_gone, stage)
+    recorded = [each.recorded_at for each in await asyncio.to_thread(stage.recorded)]
+    times = sorted(at for at in recorded if at >= since)
     later = sum(at > times[0] for at in times)
-    return later / (times[-1] - times[0]), monotonic() - begin if ready is None else ready
+    return Run(later / (times[-1] - times[0]), cores, ready - begin)
 
 
-async def _wait(stage: Stage, deadline: float) -> None:
-    if stage.supervisor.stopping.is_set():
-        raise Stopped
-    if monotonic() > deadline:
-        raise NotDrained(
-            f"A scorer did not drain its queue in time: read the logs in {stage.folder.path / 'logs'}."
-        )
-    stage.supervisor.tend()
-    await asyncio.sleep(WAIT_SECONDS)
+async def _has_recorded(stage: Stage, transactions: int) -> bool:
+    return await asyncio.to_thread(stage.count) >= transactions
+
+
+async def _until(holds: Callable[[], Awaitable[object]], stage: Stage) -> None:
+    deadline = monotonic() + LONGEST_SECONDS
+    while not await holds():
+        if stage.supervisor.stopping.is_set():
+            raise Stopped
+        if monotonic() > deadline:
+            logs = stage.folder.path / "logs"
+            raise NotDrained(
+                f"A scorer did not drain its queue in {LONGEST_SECONDS:g} s: read the logs in {logs}."
+            )
+        stage.supervisor.tend()
+        await asyncio.sleep(WAIT_SECONDS)
 
 
 def _payments(seed: int) -> Iterator[dict[str, Any]]:

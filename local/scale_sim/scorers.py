@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import httpx
 
+from local import processes
 from local.data_folder import DataFolder
 from local.parts import function_group
 from local.ports import kept_port
@@ -37,7 +38,12 @@ class Scorers:
         """How many answer that they can work."""
         return sum(await asyncio.gather(*(self._is_ready(port) for port in self._ports[: self._running])))
 
-    def are_gone(self) -> bool:
+    def cpu_seconds(self) -> float:
+        """Processor time that the running scorers took so far."""
+        pids = self.supervisor.pids()
+        return sum(processes.cpu_seconds(pids[_name(index)]) for index in range(self._running))
+
+    async def are_gone(self) -> bool:
         """Whether no scorer's process is left."""
         return all(self.supervisor.is_down(_name(index)) for index in range(len(self._ports)))
 

@@ -48,10 +48,12 @@ def prepare(folder: DataFolder) -> Service:
 def with_management(folder: DataFolder, interval: float) -> str:
     """Have the prepared instance answer its management API, counts new each `interval` seconds; the API's URL."""
     home, port = folder.sub("rabbitmq"), kept_port(folder, "rabbitmq-management")
-    period = round(interval * 1000)
+    period, seconds = round(interval * 1000), max(1, round(interval))
+    kept = ", ".join(f"{{{kind}, [{{600, {seconds}}}]}}" for kind in ("global", "basic", "detailed"))
     (home / "enabled_plugins").write_text("[rabbitmq_management].\n")
     (home / "advanced.config").write_text(
         f"[{{rabbit, [{{collect_statistics_interval, {period}}}, {{quorum_tick_interval, {period}}}]}},\n"
+        f" {{rabbitmq_management_agent, [{{sample_retention_policies, [{kept}]}}]}},\n"
         f' {{rabbitmq_management, [{{tcp_config, [{{ip, "127.0.0.1"}}, {{port, {port}}}]}}]}}].\n'
     )
     return f"http://fraudsense:{folder.password('rabbitmq')}@127.0.0.1:{port}/api"
