@@ -5,8 +5,13 @@ BOOTSTRAP := $(SYSTEM_PYTHON) local/bootstrap.py
 BIN := .venv/bin
 ARGS ?=
 
+# The queue and the passwords of `make up`.
+BROKER ?= rabbitmq
+ENV_FILE ?= deploy/compose/development.env
+COMPOSE = FRAUDSENSE_BROKER=$(BROKER) docker compose --env-file $(ENV_FILE) --profile $(BROKER)
+
 .DEFAULT_GOAL := help
-.PHONY: help run status test chaos check check-deploy kind-up kind-down format func lock train clean venv
+.PHONY: help run status test chaos scale-sim image-test check check-deploy kind-up kind-down format func up down logs lock train clean venv
 
 help: ## Show this list
 	@echo "FraudSense: make TARGET"
@@ -24,6 +29,12 @@ test: ## Run the tests on services of their own; e.g. make test ARGS="-k alerts"
 
 chaos: ## Load and seeded faults on a stack of its own, then the books; e.g. make chaos ARGS="--seed 2 --seconds 900"
 	@$(BOOTSTRAP) chaos $(ARGS)
+
+scale-sim: ## Start and stop real scorers by KEDA's rules; e.g. make scale-sim ARGS="--day"
+	@$(BOOTSTRAP) scale-sim $(ARGS)
+
+image-test: ## Build the image with podman on a stand-in base, and test what it does; e.g. make image-test ARGS="-k scored"
+	@$(BOOTSTRAP) image-test -- $(ARGS)
 
 check: venv ## Lint, formatting, types and import contracts
 	@$(BIN)/ruff check
@@ -61,11 +72,23 @@ lock: venv ## Pin all requirements*.in, with hashes, in the requirements*.txt be
 		--custom-compile-command "make lock" --override requirements-deploy.overrides.txt requirements-deploy.in \
 		-o requirements-deploy.txt
 
+up: ## Start everything in containers, where a Docker engine is; make up BROKER=servicebus takes Microsoft's emulator
+	@docker compose version >/dev/null 2>&1 || \
+		{ echo "make up needs a Docker engine with Compose 2.24 or newer; without one: make run." >&2; exit 2; }
+	@$(COMPOSE) up --build --detach $(ARGS)
+	@echo "Dashboard http://127.0.0.1:8080/, ingest http://127.0.0.1:7071/docs, Grafana http://127.0.0.1:3000/; make logs"
+
+down: ## Stop what `make up` started, and delete its data
+	@$(COMPOSE) --profile servicebus down --volumes --remove-orphans $(ARGS)
+
+logs: ## Follow the logs of what `make up` started; e.g. make logs ARGS=score
+	@$(COMPOSE) --profile servicebus logs --follow --tail 100 $(ARGS)
+
 train: ## Train the model; e.g. make train ARGS=--help
 	@$(BOOTSTRAP) && $(BIN)/python -m ml train $(ARGS)
 
 clean: ## Remove the virtual environment, caches and the tests' data; `make run`'s data stays
-	@rm -rf .venv .venv-deploy .local-test .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .venv-deploy .local-test .local-image .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 venv:

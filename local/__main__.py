@@ -11,6 +11,7 @@ COMMANDS = {
     "run": ("local.run", "start everything on this machine and stream sample traffic"),
     "status": ("local.status", "show URLs and process ids of what `run` started"),
     "test": ("local.test", "start private services and run the tests"),
+    "image-test": ("local.image.command", "build the image on a stand-in base, run it, and test it"),
     "func": ("local.func", "start services, Core Tools (`func start`) and the dashboard"),
     "enqueue": (
         "local.enqueue",
@@ -23,6 +24,7 @@ COMMANDS = {
     "retention": ("local.retention", "delete or archive what is older than some months"),
     "ml": ("local.ml", "`python -m ml COMMAND …` on what `run` started"),
     "chaos": ("local.chaos.command", "load, faults and the books: nothing may be lost, doubled or stuck"),
+    "scale-sim": ("local.scale_sim.command", "what KEDA's and the HPA's rules would do with the scorers"),
     "sample-traffic": ("local.sample_traffic", "post seeded sample traffic until stopped"),
 }
 

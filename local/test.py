@@ -35,12 +35,17 @@ def run(args: argparse.Namespace) -> int:
     """pytest's exit code; 130 where it was interrupted."""
     require([BROWSER], tell)
     install_proton(tell)
+    return run_tests(args.pytest_arguments, test_folder())
+
+
+def run_tests(pytest_arguments: list[str], folder: Path) -> int:
+    """pytest's exit code, with services in `folder` for those that are not given; 130 where it was interrupted."""
     given = {name: os.environ[variable] for name, variable in URL_VARIABLES.items() if variable in os.environ}
     missing = [name for name in URL_VARIABLES if name not in given]
     with stopping_on_signals() as stopping:
         try:
-            with private_services(test_folder(), missing, stopping) as started:
-                return _pytest(args.pytest_arguments, _environment(given | started), stopping)
+            with private_services(folder, missing, stopping) as started:
+                return _pytest(pytest_arguments, _environment(given | started), stopping)
         except Stopped:
             return 130
         except PartFailed as error:
