@@ -244,8 +244,6 @@ module keyvault 'modules/keyvault.bicep' = {
     readerPrincipalIds: [
       identities.outputs.ingest.objectId
       identities.outputs.score.objectId
-      identities.outputs.alerts.objectId
-      identities.outputs.jobs.objectId
     ]
     appInsightsConnectionString: monitoring.outputs.connectionString
   }
