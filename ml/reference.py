@@ -7,7 +7,7 @@ Below 0.1 it is usually taken as stable, above 0.25 as a reason to look at the d
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ml.manifest import Manifest, checksum
@@ -15,6 +15,7 @@ from shared.domain.errors import ModelInvalid
 from shared.domain.features import FEATURES
 
 REFERENCE = "reference.json"
+RISK = "risk"
 MODERATE, LARGE = 0.1, 0.25
 
 _DECILES = np.arange(1, 10) / 10
@@ -29,6 +30,11 @@ class Spread(BaseModel):
 
     edges: tuple[float, ...]
     shares: tuple[float, ...]
+
+    @property
+    def is_of_nothing(self) -> bool:
+        """Whether all values were absent, so that nothing can be compared with them."""
+        return self.shares[-1] == 1
 
 
 class Reference(BaseModel):
@@ -67,6 +73,33 @@ def stability_index(expected: Spread, counts: NDArray[np.int64]) -> float:
     before = np.maximum(expected.shares, _SMALLEST_SHARE)
     now = np.maximum(counts / counts.sum(), _SMALLEST_SHARE)
     return float(np.sum((now - before) * np.log(now / before)))
+
+
+class Counts:
+    """Transactions counted in the bins of a model's training window, by feature and for the risk."""
+
+    def __init__(self, reference: Reference) -> None:
+        self.expected = {name: reference.features[name] for name in FEATURES} | {RISK: reference.risk}
+        self.transactions = 0
+        self._bins = {name: np.zeros(len(spread.shares), np.int64) for name, spread in self.expected.items()}
+
+    def add(self, rows: ArrayLike, risks: ArrayLike) -> None:
+        """Count these features (N, F) and risks (N,)."""
+        values = np.column_stack([np.asarray(rows, np.float64), np.asarray(risks, np.float64)])
+        self.transactions += len(values)
+        for (name, spread), column in zip(self.expected.items(), values.T, strict=True):
+            self._bins[name] += counted(column, spread.edges)
+
+    def include(self, other: "Counts") -> None:
+        """Count what another counted against the same reference."""
+        self.transactions += other.transactions
+        for name, bins in other._bins.items():
+            self._bins[name] += bins
+
+    def indices(self) -> dict[str, float]:
+        """The population stability index of each feature and of the risk, the largest first."""
+        found = {name: stability_index(spread, self._bins[name]) for name, spread in self.expected.items()}
+        return dict(sorted(found.items(), key=lambda each: -each[1]))
 
 
 def read_reference(folder: Path, manifest: Manifest) -> Reference:

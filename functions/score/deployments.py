@@ -3,12 +3,14 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from threading import Lock
 
 import psycopg
 
+from functions.score.drift import Drift
 from ml.forest import load_scorer
 from shared.database.connection import open_connection
 from shared.database.deployments import read_deployments
@@ -18,7 +20,7 @@ from shared.domain.decision import Decision
 from shared.domain.deployment import Deployments
 from shared.domain.errors import ModelInvalid
 from shared.domain.history import History
-from shared.domain.lists import Lists
+from shared.domain.lists import NO_LISTS, Lists
 from shared.domain.scoring import Scorer
 from shared.domain.scoring_snapshot import ScoringSnapshot, Trial
 from shared.domain.signals import Signals
@@ -71,16 +73,25 @@ class DeployedModels:
     """
 
     def __init__(
-        self, url: str, registry: ModelRegistry, model: Scorer, clock: Callable[[], float] = time.monotonic
+        self,
+        url: str,
+        registry: ModelRegistry,
+        model: Scorer,
+        folder: Path,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`model` serves as long as there is no champion."""
+        """`model`, that of `folder`, serves as long as there is no champion."""
         self._url, self._registry, self._model, self._clock = url, registry, model, clock
+        self._folders = {model.model_version: folder}
+        self._drift = Drift(clock)
         self._turn = Lock()
         self._asked_at = float("-inf")
         self._deployments, self._models = Deployments(), ScoringSnapshot(model)
         self._signals: Signals | None = None
-        self._snapshot = self._models
         self._problem = ""
+        self._drift.follow(folder)
+        metrics.show_from(metrics.DRIFT, self._drift.indices)
+        self._equip(NO_LISTS)
 
     def scorer(self, now: datetime) -> BatchScorer:
         """For one batch; never fails, and asks for news for 3 s at most."""
@@ -93,12 +104,16 @@ class DeployedModels:
     def _refresh(self) -> None:
         try:
             deployments, lists = self._read()
-            self._snapshot = self._models.equipped(lists, self._signals)
+            self._equip(lists)
             self._change_models(deployments)
-            self._snapshot = self._models.equipped(lists, self._signals)
+            self._equip(lists)
             self._problem = ""
         except Exception as error:  # noqa: BLE001 - counted and logged; what runs goes on
             self._tell_failure(error)
+
+    def _equip(self, lists: Lists) -> None:
+        equipped = self._models.equipped(lists, self._signals)
+        self._snapshot = replace(equipped, champion=replace(equipped.champion, watch=self._drift.add))
 
     def _read(self) -> tuple[Deployments, Lists]:
         with open_connection(self._url, within=ANSWERING) as connection:
@@ -117,12 +132,15 @@ class DeployedModels:
             return
         loaded = {version: self._loaded(version) for version in deployments.versions}
         canary = deployments.canary
+        former = self._models.champion.model_version
         self._models = ScoringSnapshot(
             champion=loaded[deployments.champion] if deployments.champion else self._model,
             trial=Trial(canary, loaded[canary.model_version]) if canary else None,
             shadows=tuple(loaded[version] for version in deployments.shadows),
         )
         self._deployments = deployments
+        if (version := self._models.champion.model_version) != former:
+            self._drift.follow(self._folders[version])
         log(
             logger,
             logging.INFO,
@@ -143,6 +161,7 @@ class DeployedModels:
             raise ModelInvalid(
                 f"{folder} holds {scorer.model_version} instead of {model_version}: register that model again."
             )
+        self._folders[model_version] = folder
         return scorer
 
     def _tell_failure(self, error: Exception) -> None:

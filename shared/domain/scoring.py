@@ -1,6 +1,6 @@
 """One decision per transaction: features, forest, rules, risk, label and reasons. Pure computation."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,6 +17,12 @@ from shared.domain.transaction import Transaction
 
 Row = tuple[float, ...]
 Hits = tuple[bool, ...]
+Watch = Callable[[Sequence[Row], Sequence[float]], None]
+"""Is told the features and the risks of each batch, before lists settle it; must not fail."""
+
+
+def unwatched(_rows: Sequence[Row], _risks: Sequence[float]) -> None:
+    """The watch that nobody keeps."""
 
 
 class Forest(Protocol):
@@ -44,6 +50,7 @@ class Scorer:
     model_version: str
     signals: Signals = NO_SIGNALS
     lists: Lists = NO_LISTS
+    watch: Watch = unwatched
 
     def decide(self, transactions: Sequence[Transaction], histories: Sequence[History]) -> list[Decision]:
         """One decision per transaction, in order; the sequences must be equally long."""
@@ -54,6 +61,7 @@ class Scorer:
         anomalies, rules = self.forest.anomaly(rows), self.rules.active
         hits = self.rules.hits(transactions, histories, rows)
         risks = self.combiner.risks(Findings(rows, anomalies, hits))
+        self.watch(rows, risks)
         always = [any(hit and rule.always_alert for hit, rule in zip(each, rules, strict=True)) for each in hits]
         explained = [*map(self._is_explained, transactions, risks, always)]
         reasons = self._reasons(cases, rows, anomalies, hits, explained)

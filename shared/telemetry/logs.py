@@ -26,6 +26,7 @@ class Event(StrEnum):
     POISON_PAUSE = "poison_pause"
     MODELS_CHANGED = "models_changed"
     RELOAD_FAILED = "reload_failed"
+    DRIFT_UNKNOWN = "drift_unknown"
     UNEXPECTED_ERROR = "unexpected_error"
 
 

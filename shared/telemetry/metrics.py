@@ -1,12 +1,13 @@
 """Every metric, declared once; `/metrics` shows them to Prometheus, another exporter can be added beside it."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
 from opentelemetry import metrics
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
-from opentelemetry.metrics import Counter, Histogram, _Gauge
+from opentelemetry.metrics import CallbackOptions, Counter, Histogram, Observation, _Gauge
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.view import ExplicitBucketHistogramAggregation, View
 from opentelemetry.sdk.resources import Resource
@@ -58,6 +59,11 @@ SHADOW_FAILURES = Metric(
     "counter",
     "Batches that a shadow failed for, or could not be kept for",
 )
+DRIFT = Metric(
+    "score_drift_psi", "gauge",
+    "Population stability index of each feature and of `risk`: 24 hours of a scorer against its training window",
+    ("feature",),
+)  # fmt: skip
 PUT_BACK = Metric("envelopes_put_back_total", "counter", "Messages that score gave back to the queue")
 LATE = Metric("history_late_total", "counter", "Transactions older than the account's kept history")
 HISTORY_LOADED = Metric(
@@ -75,7 +81,7 @@ ALERTS_RETRIES = Metric("alerts_retries_total", "counter", "Failed turns of aler
 
 METRICS = (
     INGESTED, REFUSED, PROCESSED, REJECTED, ALERTS_CREATED, PROCESSING, BATCH, RETRIES, POISON_PAUSES,
-    RELOAD_FAILURES, SHADOW_FAILURES, PUT_BACK, LATE, HISTORY_LOADED, UNLIMITED, NO_RECEIPT, QUEUE_DEPTH,
+    RELOAD_FAILURES, SHADOW_FAILURES, DRIFT, PUT_BACK, LATE, HISTORY_LOADED, UNLIMITED, NO_RECEIPT, QUEUE_DEPTH,
     QUEUE_DEPTH_UNKNOWN, DELIVERED, SLOW_CLIENTS, SWEPT, LABELLED, ALERTS_RETRIES,
 )  # fmt: skip
 
@@ -109,6 +115,14 @@ def show(metric: Metric, value: float, **labels: str) -> None:
     _gauge(metric).set(value, labels)
 
 
+def show_from(metric: Metric, read: Callable[[], Mapping[str, float]]) -> None:
+    """A gauge that is `read` whenever somebody looks: its values by that of its only label; those left out vanish.
+
+    Of several readers of a metric the last one counts.
+    """
+    _readers(metric)[:] = [read]
+
+
 def render() -> bytes:
     """What `/metrics` answers, in Prometheus' text format (`CONTENT_TYPE_LATEST`); unused metrics included."""
     shown = generate_latest(REGISTRY)
@@ -131,6 +145,19 @@ def _counter(metric: Metric) -> Counter:
 @cache
 def _histogram(metric: Metric) -> Histogram:
     return metrics.get_meter("fraudsense").create_histogram(metric.name, description=metric.description)
+
+
+@cache
+def _readers(metric: Metric) -> list[Callable[[], Mapping[str, float]]]:
+    readers: list[Callable[[], Mapping[str, float]]] = []
+
+    def read(_options: CallbackOptions) -> list[Observation]:
+        values = {value: each for read in readers for value, each in read().items()}
+        return [Observation(each, {metric.labels[0]: value}) for value, each in values.items()]
+
+    meter = metrics.get_meter("fraudsense")
+    meter.create_observable_gauge(metric.name, callbacks=[read], description=metric.description)
+    return readers
 
 
 @cache

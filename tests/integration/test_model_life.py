@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from shared.domain.signals import PriceLevel, Signals
 from shared.model_registry import FolderRegistry
 from shared.rules_file import SHIPPED_RULES
 from shared.settings import SHIPPED_MODEL
+from shared.telemetry.metrics import configure_metrics, render
 from tests.builders import NOON, a_scored_transaction, a_transaction
 from tests.contract.books import TABLES
 from tests.models import a_model, spoil
@@ -43,7 +45,7 @@ class Life:
 
     def __post_init__(self) -> None:
         registry = FolderRegistry(self.registry)
-        self.models = DeployedModels(self.url, registry, SHIPPED, clock=lambda: self.clock)
+        self.models = DeployedModels(self.url, registry, SHIPPED, SHIPPED_MODEL, clock=lambda: self.clock)
 
     def ml(self, *words: str) -> int:
         return main("python -m ml", "", COMMANDS, words)
@@ -96,6 +98,24 @@ def test_before_the_first_champion_was_the_model_of_the_settings(life: Life) -> 
 
     assert life.ml("rollback") == 0
     assert life.deciding() == [SHIPPED.model_version]
+
+
+def test_drift_is_the_champions_and_starts_anew_with_another(life: Life) -> None:
+    def measured() -> int:
+        return len(re.findall(rb"^score_drift_psi{", render(), re.MULTILINE))
+
+    configure_metrics("score")
+    one, two = life.registered(1), life.registered(2)
+    life.deciding(*["acct-1"] * 1000)
+    before = measured()
+    life.ml("promote", one, "--stage", "canary", "--share", "100%")
+    life.ml("promote", two, "--stage", "shadow")
+    assert set(life.deciding()) == {one}
+    beside_others = measured()
+    life.ml("promote", one, "--stage", "champion")
+    life.deciding()
+
+    assert (before > 10, beside_others, measured()) == (True, before, 0)
 
 
 def test_news_are_asked_for_every_ten_seconds_only(life: Life) -> None:

@@ -133,6 +133,6 @@ def test_without_shadows_there_is_nothing_for_each_transaction(champion: Scorer)
 
 
 def test_while_the_database_is_away_the_model_it_was_started_with_serves(tmp_path: Path, champion: Scorer) -> None:
-    models = DeployedModels("postgresql://127.0.0.1:1/none", FolderRegistry(tmp_path), champion)
+    models = DeployedModels("postgresql://127.0.0.1:1/none", FolderRegistry(tmp_path), champion, SHIPPED_MODEL)
 
     assert set(versions(models.scorer(NOON).snapshot)) == {champion.model_version}

@@ -6,11 +6,11 @@ import pytest
 
 from functions.score.circling import Circling
 from functions.score.put_back import PutBack, keep_locked, republish_with
-from functions.score.wiring import wire
+from functions.score.wiring import scorer_for, wire
 from shared.broker.memory import MemoryPublisher, MemoryQueue
 from shared.domain.errors import BrokerUnavailable
 from shared.settings import Settings
-from tests.scoring import Bench, StubScorer, an_envelope, posted_in_a_row
+from tests.scoring import Bench, an_envelope, posted_in_a_row
 
 NEWER = an_envelope(v=2)
 
@@ -64,7 +64,8 @@ def test_on_service_bus_too_only_the_newer_one_goes_back() -> None:
 @pytest.mark.parametrize(("broker", "raises"), [("rabbitmq", False), ("servicebus", True)])
 def test_only_an_outage_on_service_bus_is_raised_everything_else_is_republished(broker: str, raises: bool) -> None:
     connection = "Endpoint=sb://127.0.0.1;SharedAccessKeyName=a;SharedAccessKey=b;UseDevelopmentEmulator=true"
-    put_back = wire(Settings(broker=broker, servicebus_connection=connection), StubScorer()).put_back
+    settings = Settings(broker=broker, servicebus_connection=connection)
+    put_back = wire(settings, scorer_for(settings)).put_back
     assert (put_back.outage is keep_locked) is raises
     assert put_back.newer is not keep_locked
 
