@@ -97,14 +97,18 @@ check_prerequisites() {
 
 # The start of an existing budget cannot be changed, so it is kept.
 budget_start() {
+    local errors=/dev/null
+    [ -z "$dry_run" ] || errors=/dev/stderr
     ask 2026-01-01 az resource show --resource-group "$group" --resource-type Microsoft.Consumption/budgets \
         --name "budget-fraudsense-$env" --api-version 2023-11-01 \
-        --query properties.timePeriod.startDate --output tsv 2> /dev/null || true
+        --query properties.timePeriod.startDate --output tsv 2> "$errors" || true
 }
 
 deploy_resources() {
     step "Resources of $group"
-    if [ "$(ask false az group exists --name "$group")" = false ]; then
+    local exists
+    exists=$(ask false az group exists --name "$group")
+    if [ "$exists" = false ]; then
         [ -n "$location" ] || fail "$group does not exist yet: say where with --location, such as westeurope." 2
         run az group create --name "$group" --location "$location" --output none
     fi
@@ -127,7 +131,8 @@ read_outputs() {
     run az deployment group show --resource-group "$group" --name fraudsense --query properties.outputs --output json \
         > "$state/outputs.json"
     if [ -z "$dry_run" ]; then
-        "$root/.venv/bin/python" "$root/infra_bicep/azure_env.py" "$root/k8s/overlays/azure/azure.env" < "$state/outputs.json" > "$values"
+        "$root/.venv/bin/python" "$root/infra_bicep/azure_env.py" "$root/k8s/overlays/azure/azure.env" \
+            < "$state/outputs.json" > "$values"
     fi
     # shellcheck source=/dev/null
     . "$values"
@@ -174,9 +179,9 @@ smoke_test() {
     . "$state/k8s/overlays/azure/hosts.env"
     local port=8080 forwarding
     if [ -z "$dry_run" ]; then
-        coproc forward { kubectl port-forward --namespace keda service/keda-add-ons-http-interceptor-proxy :8080; }
+        coproc forward { exec kubectl port-forward --namespace keda service/keda-add-ons-http-interceptor-proxy :8080; }
         # shellcheck disable=SC2154  # coproc sets it
-        trap 'kill "$forward_PID" 2> /dev/null || true' EXIT
+        trap 'kill "${forward_PID:-}" 2> /dev/null || true' EXIT
         read -r forwarding <&"${forward[0]}" || fail "kubectl port-forward ended: see above."
         port=${forwarding#*127.0.0.1:}
         port=${port%% *}
