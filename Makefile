@@ -11,11 +11,11 @@ ENV_FILE ?= deploy/compose/development.env
 COMPOSE = FRAUDSENSE_BROKER=$(BROKER) docker compose --env-file $(ENV_FILE) --profile $(BROKER)
 
 .DEFAULT_GOAL := help
-.PHONY: help run status test chaos scale-sim image-test check check-deploy kind-up kind-down format func up down logs lock train clean venv
+.PHONY: help run status test chaos scale-sim image-test check check-deploy kind-up kind-down deploy-azure destroy-azure format func up down logs lock train clean venv
 
 help: ## Show this list
 	@echo "FraudSense: make TARGET"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "Settings: see .env.example. Other commands: $(BIN)/python -m local --help"
 
 run: ## Start everything on this machine with sample traffic; Ctrl-C stops it
@@ -51,6 +51,12 @@ kind-up: ## FraudSense in a Kubernetes cluster on this machine; needs Docker, ki
 
 kind-down: ## Remove that cluster, with its data
 	@k8s/kind/down.sh
+
+deploy-azure: venv ## Bring it to Azure and test it there; e.g. make deploy-azure ENV=dev LOCATION=westeurope ARGS=--dry-run
+	@infra_bicep/deploy.sh --env "$(ENV)" $(if $(LOCATION),--location "$(LOCATION)") $(ARGS)
+
+destroy-azure: ## Delete an environment with all that is in it; e.g. make destroy-azure ENV=dev
+	@infra_bicep/deploy.sh --env "$(ENV)" --destroy $(ARGS)
 
 format: venv ## Format the code and mend what ruff can
 	@$(BIN)/ruff check --fix
