@@ -62,7 +62,7 @@ def test_what_is_posted_is_scored_and_raises_an_alert(doors: Doors) -> None:
 def test_a_door_ends_on_sigterm_by_itself(image: Image, doors: Doors, door: str, record_property: Record) -> None:
     ended = image.stop(doors.containers[door])
 
-    record_property("seconds", round(ended.seconds, 1))
+    record_property(f"{door} stopped within", f"{ended.seconds:.1f} s")
     assert ended.exit_code == 0, ended.logs
 
 
