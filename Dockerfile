@@ -4,9 +4,7 @@ ARG BASE_IMAGE=mcr.microsoft.com/azure-functions/python:4-python3.13
 
 FROM ${BASE_IMAGE} AS packages
 COPY requirements-image.txt /
-# Who builds behind a mirror of packages hands pip's configuration over as the secret pip.conf.
-RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
-    python -m pip install --no-cache-dir --disable-pip-version-check --root-user-action ignore --no-deps \
+RUN python -m pip install --no-cache-dir --disable-pip-version-check --root-user-action ignore --no-deps \
         --require-hashes --only-binary :all: --target /packages --requirement /requirements-image.txt \
     && find /packages -type d -name tests -prune -exec rm -rf {} +
 

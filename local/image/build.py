@@ -24,10 +24,10 @@ def build(podman: Podman, base: str, tell: Callable[[str], None]) -> str:
     configuration = podman.folder / "pip.conf"
     configuration.write_text(_PIP_CONF)
     tell("Building the image")
-    offline = ("--network", "none", "--pull=never", "--volume", f"{wheels}:/wheels:ro")
-    secret = ("--secret", f"id=pip.conf,src={configuration}")
+    offline = ("--network", "none", "--pull=never")
+    volumes = ("--volume", f"{wheels}:/wheels:ro", "--volume", f"{configuration}:/etc/pip.conf:ro")
     command = podman.command(
-        "build", "--quiet", *offline, *secret, "--build-arg", f"BASE_IMAGE={base}", "--tag", IMAGE, str(ROOT)
+        "build", "--quiet", *offline, *volumes, "--build-arg", f"BASE_IMAGE={base}", "--tag", IMAGE, str(ROOT)
     )
     if subprocess.run(command, check=False, stdout=2, env=podman.environment()).returncode:
         raise UserError("podman could not build the image: see its message above, then run this again.")
