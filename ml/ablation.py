@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.dataset import Dataset
-from ml.evaluation import Scored
 from ml.experiment import Experiment
 from ml.fit import Growth, combine, grow, risks
 from ml.metrics import Ranking
+from ml.runs import Scored
 from shared.domain.rules import RuleSet
 
 Floats = NDArray[np.float64]

@@ -6,12 +6,13 @@ from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
-from ml.evaluation import Scored, evaluated
+from ml.evaluation import evaluated
 from ml.experiment import Known, Split
 from ml.fit import Growth
 from ml.labels import LabelMode, days, label_mode
 from ml.report_page import as_html
 from ml.results import Figures, Report
+from ml.runs import Scored
 from shared.command_line import UserError
 from shared.csv_layouts import add_reading, csv_file
 from shared.rules_file import SHIPPED_RULES, load_rules

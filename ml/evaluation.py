@@ -2,7 +2,6 @@
 
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass
 from hashlib import file_digest
 from time import perf_counter
 
@@ -12,34 +11,16 @@ from numpy.typing import NDArray
 
 from ml.dataset import Dataset
 from ml.experiment import Experiment, Known, Split, prepared
-from ml.fit import Growth, Model, check_window, fit, risks
+from ml.fit import Growth, Model, check_window
 from ml.metrics import Ranking, alerting, brier, calibration, curves, ranking, rule_records
 from ml.results import Data, Figures, KnownLabels, LeftOut, Period, Report, SeedResult, Spread, Timings
+from ml.runs import Run, Scored, one_sided, run_all
 from shared.command_line import UserError
 from shared.csv_layouts import CsvFile
 from shared.domain.rules import RuleSet
 from shared.skipped_rows import SkippedRows
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class Scored:
-    """The test days' N transactions with the anomaly and the risk (N,) that a model gave them."""
-
-    test: Dataset
-    anomaly: Floats
-    risk: Floats
-
-    def labelled(self) -> "Scored":
-        """Those whose label the file has."""
-        has_label = ~np.isnan(self.test.label)
-        return Scored(self.test.where(has_label), self.anomaly[has_label], self.risk[has_label])
-
-    def ranking(self) -> Ranking | None:
-        """How well the labelled ones are ranked; None where their labels are not of both classes."""
-        labelled = self.labelled()
-        return None if one_sided(labelled.test) else ranking(labelled.test, labelled.risk)
 
 
 def evaluated(
@@ -66,36 +47,24 @@ def judged(
     replay_seconds: float,
 ) -> tuple[Report, Scored]:
     """As `evaluated`, of a file that was replayed."""
-    clock = [perf_counter()]
-    window, labels = experiment.window, experiment.window_labels
-    models = [fit(window, labels, rules, growth) for growth in growths]
-    clock.append(perf_counter())
-    scored = [score(model, experiment.test) for model in models]
-    clock.append(perf_counter())
-    fitting, scoring = np.diff(clock).tolist()
-    seeds = tuple(map(_seed_result, growths, models, scored))
+    window, runs = experiment.window, run_all(experiment, rules, growths)
+    seeds = tuple(map(_seed_result, growths, runs))
     report = Report(
         data=_data(file, experiment.dataset),
         training=_period(window),
         test=_period(experiment.test),
-        labels=_known(known, labels),
+        labels=_known(known, experiment.window_labels),
         trees=growths[0].trees,
         max_samples=growths[0].max_samples,
         software=software(),
         seeds=seeds,
         spread=_spread([each.ranking for each in seeds if each.ranking]),
-        figures=_figures(models[0], scored[0].labelled(), rules),
+        figures=_figures(runs[0].model, runs[0].scored.labelled(), rules),
         no_figures=one_sided(experiment.test),
         skipped=_skipped(experiment.skipped),
-        timings=Timings(replay=round(replay_seconds, 3), fit=round(fitting, 3), score=round(scoring, 3)),
+        timings=_timings(replay_seconds, runs),
     )
-    return report, scored[0]
-
-
-def score(model: Model, test: Dataset) -> Scored:
-    """What the model gives these transactions."""
-    anomaly = model.anomalies(test)
-    return Scored(test, anomaly, risks(model.fitted, test, anomaly))
+    return report, runs[0].scored
 
 
 def check_test(experiment: Experiment, file: CsvFile) -> None:
@@ -112,27 +81,18 @@ def check_test_days(experiment: Experiment, file: CsvFile) -> None:
         raise UserError(f"{file} ends on {last}, before the test begins. Give an earlier --test-from.")
 
 
-def one_sided(test: Dataset) -> str | None:
-    """Why these transactions give no figures; None where their labels are of both classes."""
-    classes = np.unique(test.label[~np.isnan(test.label)]).tolist()
-    if not classes:
-        return "the test days lack labels (column is_fraud)."
-    if len(classes) == 2:
-        return None
-    return f"the test days hold {'only frauds' if classes[0] else 'no fraud'}: nothing can be told apart."
-
-
 def software() -> dict[str, str]:
     """Versions that figures may depend on."""
     return {"python": platform.python_version(), "numpy": np.__version__, "scikit-learn": sklearn.__version__}
 
 
-def _seed_result(growth: Growth, model: Model, scored: Scored) -> SeedResult:
+def _seed_result(growth: Growth, run: Run) -> SeedResult:
+    fitted = run.model.fitted
     return SeedResult(
         seed=growth.seed,
-        combiner=model.fitted.mode,
-        validation=dict(model.fitted.validation),
-        ranking=scored.ranking(),
+        combiner=fitted.mode,
+        validation=dict(fitted.validation),
+        ranking=run.scored.ranking(),
     )
 
 
@@ -185,6 +145,14 @@ def _skipped(found: SkippedRows) -> LeftOut:
         by_reason=dict(found.reasons.most_common()),
         first_line=found.first,
         adjusted=dict(found.adjusted),
+    )
+
+
+def _timings(replay_seconds: float, runs: Sequence[Run]) -> Timings:
+    return Timings(
+        replay=round(replay_seconds, 3),
+        fit=round(sum(run.fit_seconds for run in runs), 3),
+        score=round(sum(run.score_seconds for run in runs), 3),
     )
 
 

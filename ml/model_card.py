@@ -10,12 +10,13 @@ from time import perf_counter
 
 from ml.ablation import Ablation, LeftOut, parts
 from ml.evaluate import add_data, write_text
-from ml.evaluation import Scored, check_test, judged
+from ml.evaluation import check_test, judged
 from ml.experiment import Experiment, Known, Split, prepared
 from ml.fit import Growth, check_window
 from ml.labels import label_mode
 from ml.metrics import Ranking, RuleRecord
 from ml.results import Report
+from ml.runs import Scored
 from ml.train import days_of
 from shared.command_line import UserError
 from shared.csv_layouts import CsvFile, csv_file

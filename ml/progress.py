@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import (
@@ -18,6 +19,8 @@ from shared.csv_layouts import CsvFile
 from shared.skipped_rows import SkippedRows
 from shared.transactions_csv import Row, line_count, read_transactions
 
+T = TypeVar("T")
+
 
 @contextmanager
 def rows_of(file: CsvFile, skipped: SkippedRows) -> Iterator[Iterable[Row]]:
@@ -29,12 +32,10 @@ def rows_of(file: CsvFile, skipped: SkippedRows) -> Iterator[Iterable[Row]]:
         print(sentence, file=sys.stderr)
 
 
-@contextmanager
-def steps(what: str, total: int) -> Iterator[Progress]:
-    """A bar over so many steps; call `advance` on what it yields."""
+def tracked(what: str, found: Iterable[T], total: int) -> Iterator[T]:
+    """What is found, `total` of it, under a bar."""
     with _bar(what) as progress:
-        progress.add_task(what, total=total)
-        yield progress
+        yield from progress.track(found, total=total)
 
 
 def _bar(what: str) -> Progress:

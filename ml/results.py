@@ -83,7 +83,10 @@ class SeedResult(_Part):
 
 
 class Timings(_Part):
-    """Seconds on the machine of the run: the only part of a report that another machine changes."""
+    """Seconds on the machine of the run: the only part of a report that another machine changes.
+
+    `fit` and `score` are sums over the seeds, which run side by side.
+    """
 
     replay: float
     fit: float

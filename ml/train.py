@@ -11,7 +11,6 @@ import sklearn
 
 from ml.dataset import nothing_in
 from ml.evaluate import add_data, add_labels
-from ml.evaluation import Scored, score
 from ml.experiment import Experiment, Known, Split, prepared
 from ml.export import as_npz, combiner_as_npz
 from ml.fit import Growth, Model, fit
@@ -22,6 +21,7 @@ from ml.metrics import alerting, at_share, ranking
 from ml.model_folder import sealed, write_model
 from ml.reference import REFERENCE, reference_of
 from ml.replay import valid
+from ml.runs import Scored, score
 from shared.csv_layouts import CsvFile, csv_file
 from shared.domain.features import FEATURES, FOREST_FEATURES
 from shared.messages.signals_json import signals_document
