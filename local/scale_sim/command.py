@@ -4,14 +4,11 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
-
-from rich.console import Console
-from rich.table import Table
 
 from local.scale_sim import choices, report
 from local.scale_sim.burst import Refused
@@ -79,10 +76,10 @@ def _add_burst(group: argparse._ArgumentGroup) -> None:
 
 def _add_day(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
-        "--single", type=_positive, default=200.0, metavar="N", help="envelopes of one a second (%(default)g)"
+        "--single", type=_positive, default=50.0, metavar="N", help="envelopes of one a second (%(default)g)"
     )
     group.add_argument(
-        "--full", type=_positive, default=2_000.0, metavar="N", help="transactions of full ones (%(default)g)"
+        "--full", type=_positive, default=1_400.0, metavar="N", help="transactions of full ones (%(default)g)"
     )
     group.add_argument(
         "--start", type=_positive, default=20.0, metavar="N", help="seconds until a pod is ready (%(default)g)"
@@ -145,16 +142,17 @@ def _day(args: argparse.Namespace, rules: Rules, say: Say) -> int:
     rows = [choices.as_row(each) for each in found]
     _draw(args.picture, lambda: choices.drawn(found[0]))
     if not args.json:
-        Console().print(_table(rows))
+        tell("\n".join(_table(rows)))
     print(json.dumps({"pod": asdict(pod), "rules": asdict(rules), "choices": rows}), flush=True)
     return 0
 
 
-def _table(rows: list[dict[str, Any]]) -> Table:
-    table = Table(*rows[0], title="One number changed at a time; waits in seconds")
+def _table(rows: list[dict[str, Any]]) -> Iterator[str]:
+    head = f"{'rules':26}{'pod-hours':>10}{'most':>6}{'wakes':>7}"
+    yield f"{head}{'p99':>8}{'longest':>9}{'over 1 s':>10}{'over 30 s':>11}"
     for row in rows:
-        table.add_row(*(str(value) for value in row.values()))
-    return table
+        cost = f"{row['rules']:26}{row['pod_hours']:10.1f}{row['most']:6}{row['wakes']:7}"
+        yield f"{cost}{row['p99']:6.0f} s{row['longest']:7.0f} s{row['over_1s']:10.1%}{row['over_30s']:11.2%}"
 
 
 def _draw(path: Path | None, drawing: Callable[[], str]) -> None:

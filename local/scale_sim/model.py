@@ -8,8 +8,6 @@ from local.scale_sim.day import Series, Traffic
 from local.scale_sim.rules import Rules, State, advance
 from shared.messages.envelope import MAX_ITEMS
 
-LONG_SECONDS = 30.0
-
 
 @dataclass(frozen=True, slots=True)
 class Pod:
@@ -49,11 +47,11 @@ class Played:
         """Seconds that this share of the payments waited at most."""
         order = np.argsort(self.waits)
         upto = np.cumsum(self.payments[order])
-        return float(self.waits[order][np.searchsorted(upto, share * upto[-1])])
+        return float(self.waits[order][min(np.searchsorted(upto, share * upto[-1]), len(upto) - 1)])
 
-    def waited_long(self) -> float:
-        """The share of payments that waited longer than LONG_SECONDS."""
-        return float(self.payments[self.waits > LONG_SECONDS].sum() / self.payments.sum())
+    def waited_over(self, seconds: float) -> float:
+        """The share of payments that waited longer."""
+        return float(self.payments[self.waits > seconds].sum() / self.payments.sum())
 
 
 def play_day(traffic: Traffic, rules: Rules, pod: Pod, seed: int) -> Played:
