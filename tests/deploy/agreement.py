@@ -101,7 +101,7 @@ def pushing_branch(tree: Tree) -> dict[str, Any]:
 def image_name(tree: Tree) -> dict[str, Any]:
     """The image, without its registry."""
     names = re.compile(r"[\s\"/](\w+):\$GITHUB_SHA")
-    images = {c["image"] for pod in ours(tree.overlay("azure-prod")) for c in pod.containers}
+    images = {pod.container["image"] for pod in ours(tree.overlay("azure-prod"))}
     return {
         "ci": set(names.findall(tree.text(".github/workflows/ci.yml"))),
         "roll-out": set(names.findall(tree.text(".github/workflows/roll-out.yml"))),

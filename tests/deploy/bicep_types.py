@@ -43,6 +43,7 @@ def published() -> Mapping[str, Mapping[str, tuple[Types, Mapping[str, Any]]]]:
     return found
 
 
+@cache
 def parse(source: str) -> Mapping[str, Any]:
     """A file of Bicep as pycep reads it. Raises what its parser raises where it cannot."""
     return BicepParser().parse(text=source)

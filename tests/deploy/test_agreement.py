@@ -1,5 +1,6 @@
 """Bicep, manifests, host.json, settings, compose, image and workflows agree; each check sees where they do not."""
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,8 @@ PARTS = (
     "Dockerfile",
     "compose.yaml",
 )
+
+BUILDKIT = re.compile(r"^(RUN|COPY|ADD)\b.* ?(--(mount|link|chmod|parents|network|security)\b|<<)", re.MULTILINE)
 
 # (on what, who, role): whoever adds a right says here what for.
 ROLES = {
@@ -164,6 +167,16 @@ def test_a_right_more_is_seen(changed: Callable[[str, str, str], Tree]) -> None:
     )
 
     assert granted(more) - ROLES == {("models", "score", "storageBlobDataContributor")}
+
+
+def test_the_image_can_be_built_without_buildkit_which_az_acr_build_has_not(tree: Tree) -> None:
+    assert "az acr build" in tree.text("infra_bicep/deploy.sh")
+    assert not BUILDKIT.search(tree.text("Dockerfile"))
+
+
+@pytest.mark.parametrize("line", ["RUN --mount=type=cache,target=/x true", "COPY --link a b", "RUN <<END"])
+def test_what_only_buildkit_reads_is_seen(line: str) -> None:
+    assert BUILDKIT.search(f"FROM x\n{line}\n")
 
 
 def test_role_ids_are_azures(tree: Tree) -> None:

@@ -4,6 +4,7 @@ import ast
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,11 @@ from tests.deploy.bicep_types import inside, parse
 from tests.deploy.cluster import of_kind
 from tests.deploy.manifests import Manifest, render
 from tests.deploy.tools import Tool
+
+
+@cache
+def _rendered(kubectl: Tool, overlay: Path) -> list[Manifest]:
+    return render(kubectl, overlay)
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,7 @@ class Tree:
 
     def overlay(self, name: str) -> list[Manifest]:
         """Rendered."""
-        return render(self.kubectl, self.root / "k8s" / "overlays" / name)
+        return _rendered(self.kubectl, self.root / "k8s" / "overlays" / name)
 
     def setting(self, field: str) -> Any:
         """A setting's default."""
