@@ -40,7 +40,7 @@ def parsed_rules(content: bytes, source: str) -> RuleSet:
         if not listed:
             raise Misplaced(1, "there are no rules; begin with `rules:` and a dash for each")
     except Misplaced as error:
-        raise RulesInvalid(f"{source}, {error}.") from error
+        raise RulesInvalid(_sentence(source, error)) from error
     return RuleSet(tuple(_all_rules(listed, named, source)))
 
 
@@ -74,9 +74,14 @@ def _all_rules(nodes: Sequence[Node], named: Mapping[str, Constant], source: str
                 raise Misplaced(line_of(node), f"the name {rule.code} is taken by the rule in line {first}")
             yield rule
         except Misplaced as error:
-            problems.append(f"{source}, {error}.")
+            problems.append(_sentence(source, error))
     if problems:
         raise RulesInvalid("\n".join(problems))
+
+
+def _sentence(source: str, problem: Misplaced) -> str:
+    """A hint that asks ends the sentence by itself."""
+    return f"{source}, {problem}{'' if str(problem).endswith('?') else '.'}"
 
 
 def _rule(node: Node, named: Mapping[str, Constant]) -> Rule:

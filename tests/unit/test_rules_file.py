@@ -1,5 +1,6 @@
 """The rules file: what it may say, and a sentence with file and line for each mistake."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -72,7 +73,7 @@ def test_the_shipped_rules_are_in_order_and_all_on() -> None:
             "amount >= 10",
             "amonut >= 10",
             "line 3: rule in_yen: when, column 23: there is no feature, field or "
-            "constant called amonut; did you mean amount?.",
+            "constant called amonut; did you mean amount?",
         ),
         (
             "weight: 0.2",
@@ -123,6 +124,7 @@ def test_a_mistake_is_told_with_file_line_and_what_is_wrong(old: str, new: str, 
 
     assert said.startswith("my.yaml, line ")
     assert problem in said
+    assert re.search(r"[^.?][.?]$", said)
 
 
 @pytest.mark.parametrize(
