@@ -82,7 +82,7 @@ read_arguments() {
 }
 
 need() {
-    command -v "$1" > /dev/null || fail "$1 is missing: $2" 2
+    [ -n "$dry_run" ] || command -v "$1" > /dev/null || fail "$1 is missing: $2" 2
 }
 
 check_prerequisites() {
@@ -92,7 +92,7 @@ check_prerequisites() {
     need kubectl "run az aks install-cli"
     need kubelogin "run az aks install-cli; the cluster has no local accounts"
     [ -n "$rollout$running" ] || need helm "see https://helm.sh/docs/intro/install"
-    [ -x "$root/.venv/bin/python" ] || fail "The virtual environment is missing: run make check." 2
+    [ -n "$dry_run" ] || [ -x "$root/.venv/bin/python" ] || fail "The virtual environment is missing: run make check." 2
 }
 
 # The start of an existing budget cannot be changed, so it is kept.
