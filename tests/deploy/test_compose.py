@@ -20,7 +20,7 @@ from tests.deploy.tools import ROOT, Tool
 FOLDER = ROOT / "deploy" / "compose"
 DASHBOARD = FOLDER / "grafana" / "dashboards" / "fraudsense.json"
 PORTS = {5432, 5672, 15672, 6379, 9090, 3000, 7071, 7072, 8080}
-JOBS = {"migrate", "queue"}
+JOBS = {"migrate", "queue", "signals"}  # they answer nobody, and are started again where they fail
 WRITTEN_BY_THE_HOST = {"/tmp", "/home/LogFiles", "/home/data", "/azure-functions-host/Secrets"}  # noqa: S108
 
 Compose = dict[str, Any]
@@ -203,6 +203,16 @@ def test_only_what_a_browser_or_a_client_asks_is_in_front(compose: Compose) -> N
     front = {name for name, service in compose["services"].items() if "front" in service["networks"]}
 
     assert front == {"ingest", "alerts", "prometheus", "grafana"}
+
+
+def test_what_our_containers_run_is_in_the_image(compose: Compose) -> None:
+    commands = [each["command"] for each in compose["services"].values() if "-m" in each.get("command", [])]
+    modules = {command[2].replace(".", "/") for command in commands}
+
+    assert len(modules) > 3
+    assert [
+        name for name in modules if not ((ROOT / name / "__main__.py").exists() or (ROOT / f"{name}.py").exists())
+    ] == []
 
 
 def test_redis_keeps_what_it_took(compose: Compose) -> None:
