@@ -5,10 +5,11 @@ Below 0.1 it is usually taken as stable, above 0.25 as a reason to look at the d
 """
 
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from ml.manifest import Manifest, checksum
 from shared.domain.errors import ModelInvalid
@@ -31,6 +32,12 @@ class Spread(BaseModel):
     edges: tuple[float, ...]
     shares: tuple[float, ...]
 
+    @model_validator(mode="after")
+    def _has_a_share_for_each_bin(self) -> Self:
+        if len(self.shares) != len(self.edges) + 2:
+            raise ValueError("there must be a share for each bin")
+        return self
+
     @property
     def is_of_nothing(self) -> bool:
         """Whether all values were absent, so that nothing can be compared with them."""
@@ -44,6 +51,12 @@ class Reference(BaseModel):
 
     features: dict[str, Spread]
     risk: Spread
+
+    @model_validator(mode="after")
+    def _has_every_feature(self) -> Self:
+        if self.features.keys() != FEATURES.keys():
+            raise ValueError("it is of other features than this version computes")
+        return self
 
 
 def reference_of(features: NDArray[np.float64], risk: NDArray[np.float64]) -> Reference:

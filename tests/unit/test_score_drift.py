@@ -1,9 +1,11 @@
 """The drift that score shows: of features and risk, against the training window of the model that serves."""
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 from functions.score.drift import FEWEST, TOGETHER, Drift
 from ml.manifest import MANIFEST, read_manifest
 from ml.model_folder import sealed
-from ml.reference import LARGE, MODERATE, REFERENCE, Reference, reference_of
+from ml.reference import LARGE, MODERATE, REFERENCE, reference_of
 from shared.domain.features import FEATURES
 from shared.domain.lists import Listed, ListedKind, Lists, Verdict
 from shared.settings import SHIPPED_MODEL
@@ -33,10 +35,10 @@ def window(seed: int, number: int = 5000) -> tuple[NDArray[np.float64], NDArray[
     return rows, chance.random(number)
 
 
-def a_folder(folder: Path, reference: Reference) -> Path:
+def a_folder(folder: Path, reference: str) -> Path:
     """The shipped model with another training window."""
     copytree(SHIPPED_MODEL, folder)
-    (folder / REFERENCE).write_text(reference.model_dump_json())
+    (folder / REFERENCE).write_text(reference)
     manifest = read_manifest(SHIPPED_MODEL)
     renewed = sealed(manifest, {name: (folder / name).read_bytes() for name in manifest.sha256})
     (folder / MANIFEST).write_text(renewed.model_dump_json())
@@ -65,7 +67,7 @@ class Bench:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return a_folder(tmp_path / "model", reference_of(*window(seed=1)))
+    return a_folder(tmp_path / "model", reference_of(*window(seed=1)).model_dump_json())
 
 
 @pytest.fixture
@@ -145,7 +147,7 @@ def test_after_a_day_only_the_last_day_is_told(bench: Bench) -> None:
 def test_another_champion_starts_anew(bench: Bench, tmp_path: Path) -> None:
     rows, risks = window(seed=2)
     bench.score(rows + 1, risks)
-    moved = reference_of(rows + 1, risks)
+    moved = reference_of(rows + 1, risks).model_dump_json()
 
     bench.drift.follow(a_folder(tmp_path / "other", moved))
     nothing = bench.shown()
@@ -168,6 +170,20 @@ def test_a_model_without_a_sound_reference_shows_nothing_and_says_so_once(
 
     assert bench.shown() == bench.shown() == {}
     assert [record.event for record in caplog.records] == ["drift_unknown"]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"features": {}}, {"risk": {"edges": [0.5], "shares": [1.0]}}], ids=["features", "bins"]
+)
+def test_a_reference_that_does_not_fit_measures_nothing_and_fails_no_batch(
+    tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    reference = json.loads(reference_of(*window(seed=1)).model_dump_json()) | changes
+    bench = Bench(a_folder(tmp_path / "model", json.dumps(reference)))
+
+    bench.score(*window(seed=2))
+
+    assert bench.shown() == {}
 
 
 def test_a_scorer_tells_its_watch_features_and_risks_as_the_model_found_them() -> None:
