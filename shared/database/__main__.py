@@ -5,7 +5,6 @@ import sys
 from shared.command_line import main
 
 COMMANDS = {
-    "grants": ("shared.database.grants", "give each door's role the least that it needs"),
     "migrate": ("shared.database.migrate", "bring the schema up to date"),
     "partitions": ("shared.database.partitions", "make the partitions of this month and the next ones"),
     "retention": ("shared.database.retention", "delete or archive what is older than some months"),

@@ -1,4 +1,4 @@
-"""Gives each door's role the least that it needs, by `python -m shared.database grants`, after each migration.
+"""Gives each door's role the least that it needs, for `python -m shared.database migrate --grant`.
 
 With an object id the role is that Microsoft Entra identity's, and is made where it is missing (Azure Database for
 PostgreSQL only).
@@ -14,7 +14,6 @@ from psycopg import errors, sql
 from shared.command_line import UserError
 from shared.database.connection import CONNECTION_SETTINGS
 from shared.database.login import conninfo
-from shared.settings import load_settings
 
 PRIVILEGES: Mapping[str, Sequence[LiteralString]] = {
     "ingest": ("SELECT ON transaction_ids, transactions, scores, alerts, rejected_messages",),
@@ -87,28 +86,21 @@ def grantee(text: str) -> Grantee:
     return Grantee(door, role, object_id)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which doors' roles."""
-    parser.add_argument("grantees", nargs="+", type=grantee, metavar="DOOR=ROLE[/OBJECT_ID]")
-
-
-def run(args: argparse.Namespace) -> int:
+def grant_on(url: str, grantees: Sequence[Grantee]) -> None:
     """Make roles and grant, as the owner of the tables; raises UserError where something must be mended first."""
-    url = load_settings().postgres_url
     try:
-        if any(each.object_id for each in args.grantees):
+        if any(each.object_id for each in grantees):
             with psycopg.connect(conninfo(url), **_SETTINGS | {"dbname": "postgres"}) as connection:
-                create_principals(connection, args.grantees)
+                create_principals(connection, grantees)
         with psycopg.connect(conninfo(url), **_SETTINGS) as connection:
-            grant(connection, args.grantees)
+            grant(connection, grantees)
     except psycopg.Error as error:
         raise UserError(f"{error}\n{_what_to_do(error)}") from error
-    return 0
 
 
 def _what_to_do(error: psycopg.Error) -> str:
-    if isinstance(error, errors.UndefinedTable | errors.UndefinedFunction):
-        return "Run python -m shared.database migrate first, and name object ids on Azure only."
+    if isinstance(error, errors.UndefinedFunction):
+        return "Name object ids on Azure only."
     if isinstance(error, errors.UndefinedObject):
         return "Create the role first, or name the object id of its Entra identity."
     return "Mend that, and run it again."

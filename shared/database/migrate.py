@@ -17,6 +17,7 @@ from sqlalchemy.pool import NullPool
 
 from shared.command_line import UserError
 from shared.database.connection import is_unavailability
+from shared.database.grants import grant_on, grantee
 from shared.database.login import conninfo
 from shared.domain.errors import DatabaseUnavailable
 from shared.entra import without_entra
@@ -96,14 +97,25 @@ def _wait_for_turn(connection: Connection) -> None:
     connection.commit()
 
 
-def add_arguments(_: argparse.ArgumentParser) -> None:
-    """None."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Whom to grant what afterwards."""
+    parser.add_argument(
+        "--grant",
+        action="append",
+        default=[],
+        type=grantee,
+        metavar="DOOR=ROLE[/OBJECT_ID]",
+        help="then give a door's role the least that it needs; with an object id, an Entra identity's",
+    )
 
 
-def run(_: argparse.Namespace) -> int:
-    """Migrate the database of the settings; raises UserError where it does not answer, or not in time."""
+def run(args: argparse.Namespace) -> int:
+    """Migrate the database of the settings, and grant; raises UserError where something must be mended first."""
+    url = load_settings().postgres_url
     try:
-        migrate(load_settings().postgres_url)
+        migrate(url)
     except DatabaseUnavailable as error:
         raise UserError(str(error)) from error
+    if args.grant:
+        grant_on(url, args.grant)
     return 0

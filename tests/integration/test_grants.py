@@ -207,7 +207,8 @@ def test_the_role_of_an_identity_is_made_once_without_more_rights(owner, logins)
 
 
 def command(*grantees: str) -> int:
-    return main("shared.database", "", COMMANDS, ["grants", *grantees])
+    arguments = [word for grantee in grantees for word in ("--grant", grantee)]
+    return main("shared.database", "", COMMANDS, ["migrate", *arguments])
 
 
 def test_the_command_grants_by_name(owner, logins, monkeypatch, database_url):
