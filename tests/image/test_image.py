@@ -8,6 +8,12 @@ from tests.image.containers import GUARDED, VOLUMES, WWWROOT, Image
 
 pytestmark = pytest.mark.image
 
+IMPORT_ALL = """
+import importlib, pkgutil, functions, ml.snapshot, shared
+found = [each for top in (functions, shared) for each in pkgutil.walk_packages(top.__path__, top.__name__ + ".")]
+names = [each.name for each in found if not each.name.endswith("__main__") and ".migrations." not in each.name]
+print(len([importlib.import_module(name) for name in names]))
+"""
 NOT_IN_THE_IMAGE = ["tests", "local", "shared.testing", "pytest", "sklearn", "scipy", "joblib", "ruff", "mypy"]
 
 
@@ -62,6 +68,26 @@ def test_training_tests_and_the_local_build_are_not_in_it(image: Image, module: 
     found = image.run("python", "-c", f"import {module}")
 
     assert "ModuleNotFoundError" in found.stderr
+
+
+def test_it_has_the_packages_of_every_module_of_doors_and_jobs(image: Image) -> None:
+    done = image.run("python", "-c", IMPORT_ALL)
+
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 100
+
+
+@pytest.mark.parametrize("group", ["ingest", "score"])
+@pytest.mark.parametrize("broker", ["rabbitmq", "servicebus"])
+def test_the_functions_host_finds_one_function_a_door(image: Image, group: str, broker: str) -> None:
+    settings = {
+        "FRAUDSENSE_FUNCTIONS": group,
+        "FRAUDSENSE_BROKER": broker,
+        "FRAUDSENSE_SERVICEBUS_CONNECTION__fullyQualifiedNamespace": "example.servicebus.windows.net",
+    }
+    names = "import function_app; print(*[each.get_function_name() for each in function_app.app.get_functions()])"
+
+    assert image.run("python", "-c", names, environment=settings).stdout.split() == [group]
 
 
 def test_nothing_of_it_is_compiled_at_the_start(image: Image) -> None:
