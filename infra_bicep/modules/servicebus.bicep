@@ -34,7 +34,7 @@ resource transactions 'Microsoft.ServiceBus/namespaces/queues@2026-01-01' = {
     // A publish that is repeated under the same id is stored once.
     requiresDuplicateDetection: true
     duplicateDetectionHistoryTimeWindow: 'PT10M'
-    // The longest lock there is: a batch that waits for an outage takes up to 254 s.
+    // The longest lock there is: a batch that waits for an outage takes up to 253 s.
     lockDuration: 'PT5M'
     maxDeliveryCount: 10
     // Nothing is lost by waiting: what nobody took in two weeks is set aside, not dropped.
