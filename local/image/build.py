@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import platform
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,8 @@ from shared.command_line import UserError
 
 IMAGE = "localhost/fraudsense:stand-in"
 _LOCK = ROOT / "requirements-image.txt"
-_PYTHON, _PLATFORMS = "3.13", ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64", "any")
+_PYTHON = "3.13"
+_PLATFORMS = (*(f"manylinux{glibc}_{platform.machine()}" for glibc in ("_2_28", "_2_17", "2014")), "any")
 _PIP_CONF = "[global]\nno-index = true\nfind-links = /wheels\n"
 
 
@@ -24,6 +26,7 @@ def build(podman: Podman, base: str, tell: Callable[[str], None]) -> str:
     configuration = podman.folder / "pip.conf"
     configuration.write_text(_PIP_CONF)
     tell("Building the image")
+    podman("image", "prune", "--force", "--filter", "until=24h")  # each build leaves its stages behind
     offline = ("--network", "none", "--pull=never")
     volumes = ("--volume", f"{wheels}:/wheels:ro", "--volume", f"{configuration}:/etc/pip.conf:ro")
     command = podman.command(
@@ -56,7 +59,7 @@ def _wheels(folder: Path, tell: Callable[[str], None]) -> Path:
         return folder
     tell("Downloading the image's packages (first time, or requirements-image.txt changed)")
     shutil.rmtree(folder, ignore_errors=True)
-    platforms = [word for platform in _PLATFORMS for word in ("--platform", platform)]
+    platforms = [word for name in _PLATFORMS for word in ("--platform", name)]
     pip = [sys.executable, "-m", "pip", "download", "-qq", "--disable-pip-version-check", "--require-hashes"]
     only = ["--no-deps", "--only-binary", ":all:", "--python-version", _PYTHON, *platforms]
     if subprocess.run([*pip, *only, "-d", str(folder), "-r", str(_LOCK)], check=False, stdout=2).returncode:
