@@ -21,7 +21,7 @@ param redisPersistence = true
 param storageSkuName = 'Standard_ZRS'
 param purgeProtection = true
 param dailyLogGigabytes = -1
-// Where the cluster is administered from; empty: from anywhere, with a sign-in.
+// Where the cluster is administered from; empty: from anywhere, with a sign-in, as hosted runners of workflows need.
 param authorizedIpRanges = []
 param budgetAmount = 3000
 param budgetContacts = []

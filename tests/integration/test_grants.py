@@ -1,6 +1,7 @@
 """Each door works with what it is granted, and with nothing more, on the real PostgreSQL."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from math import inf
 from uuid import uuid4
@@ -27,7 +28,7 @@ from shared.domain.alert_record import AlertFilter, StepTaken
 from shared.domain.decision import RejectedMessage
 from shared.domain.errors import DatabaseUnavailable
 from shared.domain.labels import Label
-from tests.builders import NOON, a_scored_transaction, an_alarm
+from tests.builders import NOON, a_decision, a_scored_transaction, an_alarm
 from tests.contract.books import TABLES
 
 RUBBISH = RejectedMessage("invalid_json", "The body is not valid JSON", b"{")
@@ -82,7 +83,8 @@ def recorder(doors: Mapping[str, str]) -> Iterator[PostgresRecorder]:
 
 def test_score_records_a_batch_in_a_month_that_nobody_made(recorder, owner):
     recorder.check()
-    recorder.record([a_scored_transaction("a", decision=an_alarm())], [RUBBISH])
+    batch = [replace(a_scored_transaction("a", decision=an_alarm()), shadows=(a_decision(model_version="trial"),))]
+    recorder.record(batch, [RUBBISH])
     recorder.record([], [RUBBISH])
 
     [alert] = recorder.unannounced(["a"])
@@ -90,6 +92,7 @@ def test_score_records_a_batch_in_a_month_that_nobody_made(recorder, owner):
 
     assert recorder.unannounced(["a"]) == []
     assert owner.execute("SELECT count(*) FROM transactions_2026_01").fetchone() == (1,)
+    assert owner.execute("SELECT model_version FROM shadow_scores").fetchall() == [("trial",)]
     assert owner.execute("SELECT times FROM rejected_messages").fetchall() == [(2,)]
 
 
