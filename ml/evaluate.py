@@ -32,7 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_labels(parser)
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the report here, as JSON")
     parser.add_argument(
-        "--scores", type=Path, metavar="FILE", help="write the risks of the test days here, as CSV"
+        "--scores",
+        type=Path,
+        metavar="FILE",
+        help="write the risks of the test days (earlier ones taught the model) here, as CSV",
     )
     parser.add_argument("--html", type=Path, metavar="FILE", help="write the report here, as a page with pictures")
     parser.add_argument(

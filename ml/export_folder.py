@@ -34,6 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"with {JOBLIB}, which is unpickled: only a folder that you trust",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the servable folder to write")
+    parser.add_argument(
+        "--without-merchants",
+        action="store_true",
+        help="leave the merchants of the training data out of its signals, as for a model that is given away",
+    )
     parser.add_argument("--json", action="store_true", help="end with one JSON line instead of a sentence")
 
 
@@ -42,6 +47,8 @@ def run(args: argparse.Namespace) -> int:
     given = _manifest(args.model)
     trained = _unpickled(args.model / JOBLIB)
     files = _files(given, trained, args.model)
+    if args.without_merchants:
+        files[SIGNALS] = without_merchants(files[SIGNALS])
     manifest = sealed(given, files)
     write_model(args.out, manifest, files, trained)
     load_scorer(args.out)
@@ -52,6 +59,12 @@ def run(args: argparse.Namespace) -> int:
         was = "as before" if same else f"was {given.model_version}: the bytes differ"
         print(f"{manifest.model_version} in {args.out} ({was}).")
     return 0
+
+
+def without_merchants(signals: bytes) -> bytes:
+    """The content of `signals.json` with the prices and fraud shares of categories alone."""
+    document = json.loads(signals) | {"merchant_prices": {}, "merchant_risk": {}}
+    return json.dumps(document, separators=(",", ":")).encode()
 
 
 def _manifest(folder: Path) -> Manifest:

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import joblib
@@ -21,6 +22,8 @@ from shared.command_line import main
 from shared.domain.errors import ModelInvalid
 from shared.domain.features import FEATURES
 from shared.domain.risk import Calibration, Findings, NoisyOr
+from shared.domain.signals import PriceLevel, Signals
+from shared.messages.signals_json import signals_document
 from shared.rules_file import load_rules
 from shared.settings import SHIPPED_MODEL
 
@@ -149,6 +152,16 @@ def test_exporting_gives_the_same_model(folder: Path, tmp_path: Path, capsys: py
         "model_version": read_manifest(folder).model_version
     }
     assert load_scorer(tmp_path / "again").combiner.risks(findings(5))
+def test_a_model_can_be_given_away_without_the_merchants_of_its_training(folder: Path, tmp_path: Path) -> None:
+    price = PriceLevel(100, 3.0, 0.5)
+    signals = Signals("2026-01-01", category_prices={"travel": price}, merchant_prices={"mer-1": price})
+    (folder / SIGNALS).write_text(json.dumps(signals_document(signals)))
+
+    assert export(folder, tmp_path / "given", "--without-merchants") == 0
+
+    assert load_scorer(tmp_path / "given").signals == replace(signals, merchant_prices={})
+
+
 
 
 def test_exporting_mends_damaged_arrays(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

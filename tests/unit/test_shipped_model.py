@@ -81,6 +81,12 @@ def test_the_folder_is_small_and_names_no_path() -> None:
     assert "/" not in (SHIPPED_MODEL / MANIFEST).read_text()
 
 
+def test_it_names_no_merchant_of_its_training_data(scorer: Scorer) -> None:
+    assert not scorer.signals.merchant_prices
+    assert not scorer.signals.merchant_risk
+    assert scorer.signals.category_prices
+
+
 def test_loading_it_imports_nothing_heavy() -> None:
     code = (
         "import sys; from ml.forest import load_scorer; from shared.settings import SHIPPED_MODEL;"
