@@ -1,5 +1,6 @@
 """Renders the Kubernetes overlays and checks each object against the schemas of Kubernetes, KEDA and others."""
 
+import json
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -11,7 +12,7 @@ import yaml
 
 from tests.deploy.tools import ROOT, Tool
 
-KUBERNETES = "1.34"  # the version that the cluster is asked for
+KUBERNETES = ("1.30", "1.37")  # the oldest that docs/deploy.md promises, and the newest there is
 SCHEMAS = Path(__file__).parent / "schemas"
 CUSTOM = sorted(file for folder in ("keda", "others") for file in (SCHEMAS / folder).rglob("*.yaml"))
 OVERLAYS = sorted(path.parent for path in (ROOT / "k8s" / "overlays").glob("*/kustomization.yaml"))
@@ -35,15 +36,22 @@ def problems(manifest: Manifest) -> list[str]:
 def _problems(manifest: Manifest) -> Iterator[str]:
     schemas = _custom().get((manifest.get("apiVersion"), manifest.get("kind")))
     if schemas is None:
-        try:
-            kubernetes_validate.validate(manifest, KUBERNETES, strict=True)
-        except kubernetes_validate.ValidationError as error:
-            yield f"{'.'.join(map(str, error.path))}: {error.message}"
-        except kubernetes_validate.SchemaNotFoundError as error:
-            yield error.message
+        for version in KUBERNETES:
+            yield from _kubernetes_problems(json.dumps(manifest), version)
     for origin, schema in schemas or ():
         for error in jsonschema.Draft202012Validator(schema).iter_errors(manifest):
             yield f"{'.'.join(map(str, error.path))}: {error.message} ({origin})"
+
+
+@cache  # the overlays have most objects in common
+def _kubernetes_problems(manifest: str, version: str) -> list[str]:
+    try:
+        kubernetes_validate.validate(json.loads(manifest), version, strict=True)
+    except kubernetes_validate.ValidationError as error:
+        return [f"{'.'.join(map(str, error.path))}: {error.message} (Kubernetes {version})"]
+    except kubernetes_validate.SchemaNotFoundError as error:
+        return [error.message]
+    return []
 
 
 @cache
