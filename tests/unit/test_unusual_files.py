@@ -139,6 +139,42 @@ def test_a_folder_and_a_missing_file_are_named(
     assert "folder.csv cannot be read: Is a directory" in refusal(command, tmp_path / "folder.csv", capsys)
 
 
+def renamed(names: dict[str, str], kept: tuple[str, ...]) -> str:
+    """The file with these of its columns only, under other names where there are any."""
+    text = StringIO()
+    writer = csv.writer(text)
+    writer.writerow([names.get(name, name) for name in kept])
+    writer.writerows([[row[name] for name in kept] for row in csv.DictReader(lines())])
+    return text.getvalue()
+
+
+HANDBOOK = {
+    "transaction_id": "TRANSACTION_ID",
+    "timestamp": "TX_DATETIME",
+    "account_id": "CUSTOMER_ID",
+    "merchant_id": "TERMINAL_ID",
+    "amount": "TX_AMOUNT",
+    "is_fraud": "TX_FRAUD",
+}
+
+
+def test_what_is_found_does_not_depend_on_the_columns_names(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known, named = tmp_path / "handbook.csv", tmp_path / "named.csv"
+    known.write_text(renamed(HANDBOOK, tuple(HANDBOOK)).replace("Z,", ","))
+    named.write_text(renamed({name: name[::-1] for name in HANDBOOK}, tuple(HANDBOOK)))
+    options = ["--columns", *(f"{name}={name[::-1]}" for name in HANDBOOK)]
+
+    found = []
+    for path, more in ((known, []), (named, options)):
+        assert main("python -m ml", "", COMMANDS, [*READERS["backtest"](str(path)), "--json", *more]) == 0
+        found.append(json.loads(capsys.readouterr().out))
+
+    assert found[0] == found[1]
+    assert found[0]["frauds"] > 0
+
+
 BAD_CELLS: dict[str, tuple[str, str]] = {
     "nothing paid": ("amount", "0.00"),
     "a refund": ("amount", "-5.00"),
