@@ -46,14 +46,17 @@ def packages(names: Iterator[str]) -> set[str]:
     return {form for name in names for form in (name, name.split("[")[0])}
 
 
+def sources(place: str) -> list[Path]:
+    """Python files of a place; tests/deploy has packages, and a virtual environment, of its own."""
+    if place.endswith(".py"):
+        return [ROOT / place]
+    apart = ROOT / "tests" / "deploy"
+    return [path for path in (ROOT / place).rglob("*.py") if not path.is_relative_to(apart)]
+
+
 def imported(places: tuple[str, ...]) -> set[str]:
     """Every module imported in these places, with its parents."""
-    modules = {
-        module
-        for place in places
-        for path in ([ROOT / place] if place.endswith(".py") else (ROOT / place).rglob("*.py"))
-        for module in _imports(path.read_text())
-    }
+    modules = {module for place in places for path in sources(place) for module in _imports(path.read_text())}
     return {module.rsplit(".", cut)[0] for module in modules for cut in range(module.count(".") + 1)}
 
 
@@ -141,7 +144,7 @@ def test_every_package_that_is_imported_is_named(places: tuple[str, ...], files:
     foreign = {
         module
         for place in places
-        for path in ([ROOT / place] if place.endswith(".py") else (ROOT / place).rglob("*.py"))
+        for path in sources(place)
         for module in _imports(path.read_text())
         if module.split(".")[0] not in OURS | sys.stdlib_module_names
     }
