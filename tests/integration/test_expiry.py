@@ -21,7 +21,7 @@ from tests.contract.brokers import rabbitmq_broker
 
 LONGEST = timedelta(days=40)
 ACCOUNT_KEYS = {
-    "admitted", "refused", "known", "events", "places", "merchants", "hours", "amounts:USD", "so_far:USD",
+    "admitted", "refusals", "known", "events", "places", "merchants", "hours", "amounts:USD", "so_far:USD",
     "days:USD",
 }  # fmt: skip
 OTHER_KEYS = {"receipt", "health:writable"}
