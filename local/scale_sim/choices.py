@@ -57,7 +57,7 @@ def choices(
         if changed != shipped:
             tell(f"The day with {name}")
             yield Choice(name, play_day(traffic, changed, pod, seed))
-    for number in sorted({5, shipped.maximum}):
+    for number in sorted({5, 10, shipped.maximum}):
         always = replace(shipped, minimum=number, maximum=number)
         yield Choice(f"always {number}", play_day(traffic, always, pod, seed))
 

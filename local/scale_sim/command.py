@@ -84,6 +84,13 @@ def _add_day(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--start", type=_positive, default=20.0, metavar="N", help="seconds until a pod is ready (%(default)g)"
     )
+    group.add_argument(
+        "--stop",
+        type=_positive,
+        default=270.0,
+        metavar="N",
+        help="seconds that it stays when told to go (%(default)g)",
+    )
     group.add_argument("--scale", type=_positive, default=1.0, metavar="N", help="times the traffic (%(default)g)")
 
 
@@ -136,7 +143,7 @@ def _measure(args: argparse.Namespace, say: Say) -> int:
 
 
 def _day(args: argparse.Namespace, rules: Rules, say: Say) -> int:
-    pod = Pod(1 / args.single, 100 / args.full, args.start)
+    pod = Pod(1 / args.single, 100 / args.full, args.start, args.stop)
     progress: Say = say if args.json else partial(print, file=sys.stderr, flush=True)
     found = list(choices.choices(day(args.seed, args.scale), rules, pod, args.seed, progress))
     rows = [choices.as_row(each) for each in found]

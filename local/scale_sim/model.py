@@ -11,11 +11,12 @@ from shared.messages.envelope import MAX_ITEMS
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """Seconds that a scorer works on an envelope of one and on a full one, and from its creation until ready."""
+    """Seconds that a scorer works on an envelope of one and on a full one, needs to be ready, and needs to go."""
 
     one: float
     full: float
     start: float
+    stop: float
 
     def seconds(self, size: Series) -> Series:
         """Of work for an envelope of so many transactions."""
@@ -27,6 +28,7 @@ class Played:
     """For each second: replicas, envelopes waiting, and how long a payment of that second waited, in seconds."""
 
     rules: Rules
+    pod: Pod
     replicas: Series
     backlog: Series
     waits: Series
@@ -35,8 +37,9 @@ class Played:
 
     @property
     def pod_hours(self) -> float:
-        """Paid for: from a pod's creation on."""
-        return float(self.replicas.sum()) / 3600
+        """Paid for: from a pod's creation until it is gone."""
+        gone = -np.minimum(np.diff(self.replicas), 0.0).sum()
+        return float(self.replicas.sum() + gone * self.pod.stop) / 3600
 
     @property
     def most(self) -> int:
@@ -72,7 +75,7 @@ def play_day(traffic: Traffic, rules: Rules, pod: Pod, seed: int) -> Played:
         starts += before == 0 < state.replicas
         pods = pods[: state.replicas] + [float(second)] * (state.replicas - len(pods))
         replicas[second], backlog[second], served[second] = state.replicas, waiting, done
-    return Played(rules, replicas, backlog, _waits(work, served), traffic.payments, starts)
+    return Played(rules, pod, replicas, backlog, _waits(work, served), traffic.payments, starts)
 
 
 def _waits(work: Series, served: Series) -> Series:

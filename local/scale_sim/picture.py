@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import chain, pairwise
 
 Points = Sequence[tuple[float, float]]
 
@@ -61,7 +62,7 @@ def _panel(panel: Panel, top: float, time: Time) -> Iterable[str]:
     for share in (0.0, 0.5, 1.0):
         y = bottom - PANEL * share
         yield f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:g}" y2="{y:g}" stroke="#e3e8ee"/>'
-        yield f'<text x="{LEFT - 6}" y="{y + 4:g}" text-anchor="end">{panel.end * share:,.4g}</text>'
+        yield f'<text x="{LEFT - 6}" y="{y + 4:g}" text-anchor="end">{panel.end * share:,.6g}</text>'
     for tick in range(int(time.end / time.every) + 1):
         x, text = _x(tick * time.every, time), f"{tick * time.every:g} {time.unit}"
         yield f'<text x="{x:g}" y="{bottom + 14:g}" text-anchor="middle" fill="#4a5968">{text}</text>'
@@ -72,26 +73,23 @@ def _panel(panel: Panel, top: float, time: Time) -> Iterable[str]:
 
 def _line(line: Line, number: int, panel: Panel, top: float, time: Time) -> Iterable[str]:
     colour, right = COLOURS[number], WIDTH - RIGHT - 110 * (len(panel.lines) - 1 - number)
-    points = [
-        f"{_x(x, time):.1f},{top + PANEL * (1 - y / panel.end):.1f}"
-        for x, y in (_stepped(line.points) if line.steps else line.points)
-    ]
+    drawn = _without_middles(_stepped(line.points) if line.steps else line.points)
+    points = (f"{_x(x, time):.1f},{top + PANEL * (1 - y / panel.end):.1f}" for x, y in drawn)
     yield f'<polyline fill="none" stroke="{colour}" stroke-width="1.5" points="{" ".join(points)}"/>'
     if len(panel.lines) > 1:
         yield f'<text x="{right}" y="{top - 5:g}" text-anchor="end" fill="{colour}">{escape(line.title)}</text>'
 
 
-def _stepped(points: Points) -> Iterable[tuple[float, float]]:
-    """The corners of steps; what does not change needs none."""
-    before: float | None = None
-    for x, y in points:
-        if before is not None and y != before:
-            yield x, before
-        if y != before:
-            yield x, y
-        before = y
-    if before is not None:
-        yield points[-1][0], before
+def _stepped(points: Points) -> list[tuple[float, float]]:
+    """With a corner before each change."""
+    corners = [(x, before) for (_, before), (x, _) in pairwise(points)]
+    return [*points[:1], *chain.from_iterable(zip(corners, points[1:], strict=True))]
+
+
+def _without_middles(points: Points) -> list[tuple[float, float]]:
+    """Without what lies between two points of its own height."""
+    inner = [b for a, b, c in zip(points, points[1:], points[2:], strict=False) if not a[1] == b[1] == c[1]]
+    return [*points[:1], *inner, *points[1:][-1:]]
 
 
 def _x(at: float, time: Time) -> float:

@@ -31,11 +31,11 @@ def scale_sim(folder: Path, *words: str) -> tuple[int, dict[str, Any], str]:
 def test_scorers_come_from_zero_go_to_zero_and_score_all_that_was_accepted(tmp_path: Path) -> None:
     patch, picture = tmp_path / "patch.yaml", tmp_path / "burst.svg"
     patch.write_text(SMALL_TARGET)
-    words = ("--transactions", "6000", "--speed", "30", "--quiet", "1", "--picture", str(picture))
+    words = ("--transactions", "4000", "--speed", "60", "--quiet", "1", "--picture", str(picture))
     code, summary, said = scale_sim(tmp_path / "stack", "--scaled-object", *SHIPPED, str(patch), *words)
 
     assert code == 0, said
-    assert summary["accepted"] == summary["scored"] == 6_000
+    assert summary["accepted"] == summary["scored"] == 4_000
     assert summary["replicas"][0] == summary["replicas"][-1] == 0
     assert max(summary["replicas"]) == summary["most_ready"] == 2
     assert "not KEDA" in summary["called"]

@@ -15,7 +15,7 @@ from local.scale_sim.picture import Line, Panel, Time, picture
 from local.scale_sim.rules import Rules
 from local.scale_sim.stage import Recorded
 
-POD = Pod(one=0.02, full=0.07, start=20.0)
+POD = Pod(one=0.02, full=0.07, start=20.0, stop=36.0)
 RULES = Rules(target=100, maximum=20, polling=5, cooldown=300)
 
 
@@ -80,6 +80,7 @@ def test_the_first_payment_waits_for_poll_and_start_and_zero_comes_after_the_coo
     assert 20 <= played.wait(1.0) <= 26
     assert running[0] == 10
     assert 300 <= len(running) <= 340
+    assert played.pod_hours == pytest.approx((len(running) + 36) / 3_600)
 
 
 def test_replicas_that_scale_keep_up_where_one_does_not() -> None:
@@ -97,8 +98,8 @@ def test_the_shipped_rules_come_first_and_each_change_is_one_of_them() -> None:
     rows = [as_row(each) for each in choices(steady(60, 600, 600), RULES, POD, 1, lambda _: None)]
 
     assert rows[0]["rules"] == SHIPPED
-    assert {row["rules"] for row in rows[1:-2]} <= set(CHANGES)
-    assert [row["rules"] for row in rows[-2:]] == ["always 5", "always 20"]
+    assert {row["rules"] for row in rows[1:-3]} <= set(CHANGES)
+    assert [row["rules"] for row in rows[-3:]] == ["always 5", "always 10", "always 20"]
 
 
 def test_the_day_is_drawn() -> None:
@@ -143,4 +144,4 @@ def test_a_picture_is_closed_and_says_what_it_shows() -> None:
     assert "A &amp; B" in drawing
     assert "one &lt; two" in drawing
     assert re.findall(r">(\d+ s)<", drawing) == ["0 s", "5 s", "10 s"]
-    assert 'points="74.0,170.0 844.0,170.0 844.0,40.0 844.0,40.0"' in drawing
+    assert 'points="74.0,170.0 844.0,170.0 844.0,40.0"' in drawing

@@ -1,12 +1,14 @@
 """The ScaledObject as the scaling simulation reads it."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from local.scale_sim.command import SHIPPED
-from local.scale_sim.rules import DOWN, UP, Behavior, Kind, Policy, Rules, Select
+from local.scale_sim.rules import DOWN, UP, Behavior, Kind, Policy, Rules, Select, desired_replicas
 from local.scale_sim.scaled_object import read_rules
+from local.supervisor import ROOT
 from shared.command_line import UserError
 
 HEAD = "apiVersion: keda.sh/v1alpha1\nkind: ScaledObject\nmetadata: {name: score}\n"
@@ -31,6 +33,13 @@ def test_the_shipped_one_is_read_the_same_for_both_brokers() -> None:
 
     assert service_bus == rabbitmq
     assert (rabbitmq.minimum, rabbitmq.maximum, rabbitmq.polling) == (0, 20, 5)
+
+
+def test_what_one_scorer_holds_in_hand_is_no_reason_for_another() -> None:
+    extensions = json.loads((ROOT / "host.json").read_text())["extensions"]
+    in_hand = {extensions["rabbitMQ"]["prefetchCount"], extensions["serviceBus"]["maxMessageBatchSize"]}
+
+    assert desired_replicas(1, read_rules(SHIPPED), max(in_hand)) == 1
 
 
 def test_what_is_left_out_is_kedas_and_kubernetes_default(tmp_path: Path) -> None:
