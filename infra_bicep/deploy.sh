@@ -172,7 +172,7 @@ roll_out() {
     run "$root/k8s/apply.sh" "$state/k8s/overlays/azure-$env"
 }
 
-# By the interceptor, as every request: the first one wakes what sleeps.
+# By the interceptor, as every request: the first one wakes what sleeps, a node too perhaps, which takes minutes.
 smoke_test() {
     step "Smoke test"
     # shellcheck source=/dev/null
@@ -187,7 +187,7 @@ smoke_test() {
         port=${port%% *}
     fi
     run "$root/.venv/bin/python" "$root/infra_bicep/smoke_test.py" --ingest "http://$INGEST_HOST" \
-        --alerts "http://$ALERTS_HOST" --through "127.0.0.1:$port"
+        --alerts "http://$ALERTS_HOST" --through "127.0.0.1:$port" --seconds 600
 }
 
 deploy() {

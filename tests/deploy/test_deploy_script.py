@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import subprocess
 from collections.abc import Callable, Mapping
@@ -121,7 +122,22 @@ def test_the_copy_of_the_overlay_holds_the_outputs_and_the_digest(deploy, tmp_pa
 def test_the_smoke_test_goes_through_the_forwarded_port(deploy) -> None:
     [smoke] = [line for line in deploy("--env", "dev").asked if line.startswith("python")]
 
-    assert smoke.endswith("--through 127.0.0.1:41234")
+    assert " --through 127.0.0.1:41234 " in smoke
+
+
+def chart_versions(*scripts: str) -> set[str]:
+    """Of the HTTP add-on, as the scripts pin it."""
+    return {
+        version for script in scripts for version in re.findall(r"(?:chart_version|HTTP_ADD_ON)=(\S+)", script)
+    }
+
+
+def test_azure_and_kind_install_the_same_http_add_on() -> None:
+    azure = (ROOT / "infra_bicep" / "deploy.sh").read_text()
+    kind = (ROOT / "k8s" / "kind" / "up.sh").read_text()
+
+    assert len(chart_versions(azure)) == len(chart_versions(azure, kind)) == 1
+    assert len(chart_versions(azure.replace("chart_version=0", "chart_version=1"), kind)) == 2
 
 
 @pytest.mark.parametrize(
