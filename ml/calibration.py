@@ -1,14 +1,15 @@
 """Calibrates without labels: tails of the forest's anomaly, and thresholds that give the target alert rates."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ml.manifest import Band, Knots
 from shared.command_line import UserError
 
-HIGH_RATE, MEDIUM_RATE = 0.005, 0.02
-LARGEST_RATE = 0.1
-"""Above it the thresholds would lie among ordinary transactions."""
+LARGEST_HIGH, LARGEST_MEDIUM = 0.1, 0.4
+"""Shares above which the thresholds would lie among ordinary transactions."""
 
 TAILS = (0.75, 0.5, 0.25, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005, 0.0002, 0.0001)
 FEWEST_BEYOND = 5
@@ -41,17 +42,33 @@ def band(risk: NDArray[np.float64], rate: float) -> Band:
     return Band(threshold=float(above), target_rate=rate)
 
 
-def rates(alerts_a_day: float | None, transactions_a_day: float) -> tuple[float, float]:
-    """The shares of transactions to be HIGH, and MEDIUM or HIGH; from a budget of alerts a day where one is given.
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """Shares of the transactions that are to be HIGH, and MEDIUM or HIGH.
 
-    Raises UserError for a budget that is no share of the transactions.
+    A budget of alerts a day takes the place of the first; the second then keeps its proportion to it. Raises
+    UserError for shares that are none.
     """
-    if alerts_a_day is None:
-        return HIGH_RATE, MEDIUM_RATE
-    high = alerts_a_day / transactions_a_day
-    if not 0 < high <= LARGEST_RATE:
-        raise UserError(
-            f"{alerts_a_day:g} alerts a day are {high:.1%} of {transactions_a_day:,.0f} transactions a day; give "
-            f"a budget above 0 and of at most {LARGEST_RATE:.0%} of them."
-        )
-    return high, high * MEDIUM_RATE / HIGH_RATE
+
+    high: float = 0.005
+    medium: float = 0.02
+    alerts_a_day: float | None = None
+
+    def __post_init__(self) -> None:
+        if not (0 < self.high <= LARGEST_HIGH and self.high <= self.medium <= LARGEST_MEDIUM):
+            raise UserError(
+                f"{self.high:g} HIGH and {self.medium:g} MEDIUM or HIGH are no shares to aim at: give --high-rate "
+                f"above 0 and at most {LARGEST_HIGH:g}, and --medium-rate from there to {LARGEST_MEDIUM:g}."
+            )
+
+    def rates(self, transactions_a_day: float) -> tuple[float, float]:
+        """The two shares at so many transactions a day; raises UserError for a budget that is no share of them."""
+        if self.alerts_a_day is None:
+            return self.high, self.medium
+        high = self.alerts_a_day / transactions_a_day
+        if not 0 < high <= LARGEST_HIGH:
+            raise UserError(
+                f"{self.alerts_a_day:g} alerts a day are {high:.1%} of {transactions_a_day:,.0f} transactions a "
+                f"day; give a budget above 0 and of at most {LARGEST_HIGH:.0%} of them."
+            )
+        return high, high * self.medium / self.high

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
+from ml.calibration import Targets
 from ml.evaluation import evaluated
 from ml.experiment import Known, Split
 from ml.fit import Growth
@@ -30,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ):
         parser.add_argument(name, type=date.fromisoformat, required=True, metavar="D", help=meaning)
     add_labels(parser)
+    add_targets(parser)
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the report here, as JSON")
     parser.add_argument(
         "--scores",
@@ -69,12 +71,41 @@ def add_labels(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_targets(parser: argparse.ArgumentParser) -> None:
+    """Declare how many transactions are to be HIGH and MEDIUM."""
+    usual = Targets()
+    high = parser.add_mutually_exclusive_group()
+    high.add_argument(
+        "--high-rate",
+        type=float,
+        default=usual.high,
+        metavar="SHARE",
+        help="share of the transactions to be HIGH (%(default)s)",
+    )
+    high.add_argument(
+        "--alerts-a-day", type=float, metavar="N", help="instead: how many HIGH a day the team can work through"
+    )
+    parser.add_argument(
+        "--medium-rate",
+        type=float,
+        default=usual.medium,
+        metavar="SHARE",
+        help="share to be MEDIUM or HIGH (%(default)s; with --alerts-a-day in proportion)",
+    )
+
+
+def targets_of(args: argparse.Namespace) -> Targets:
+    """What `add_targets` declared; raises UserError."""
+    return Targets(args.high_rate, args.medium_rate, args.alerts_a_day)
+
+
 def run(args: argparse.Namespace) -> int:
     """Evaluate, write what was asked for, and say the figures."""
     if args.seeds < 1:
         raise UserError("At least one model is needed: give --seeds 1 or more.")
     split, known = Split(args.train_from, args.train_to, args.test_from), Known(args.labels, args.label_delay)
-    growths = [replace(Growth(), seed=Growth().seed + more) for more in range(args.seeds)]
+    first = Growth(targets=targets_of(args))
+    growths = [replace(first, seed=first.seed + more) for more in range(args.seeds)]
     file = csv_file(args.data, args)
     report, scored = evaluated(file, split, known, load_rules(SHIPPED_RULES), growths)
     if args.out:

@@ -68,8 +68,7 @@ def combiner_as_npz(combiner: LearnedCombiner) -> bytes:
     """The content of `combiner.npz`."""
     model = combiner.model
     arrays = _tree_arrays(model.trees) if isinstance(model, BoostedTrees) else model.arrays()
-    numbers = {"baseline": model.baseline, "slope": combiner.slope, "intercept": combiner.intercept}
-    return _packed(arrays | {"declared": combiner.declared} | {k: np.float64(v) for k, v in numbers.items()})
+    return _packed(arrays | {"declared": combiner.declared, "baseline": np.float64(model.baseline)})
 
 
 def _tree_arrays(trees: CompleteTrees) -> Arrays:

@@ -1,12 +1,12 @@
 """Fits a model to a training window: forest, calibration, what combines it with the rules, and thresholds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest as SklearnForest
 
-from ml.calibration import band, knots, rates
+from ml.calibration import Targets, band, knots
 from ml.combiner import Fitted, fit_combiner
 from ml.dataset import Dataset
 from ml.export import FOREST_COLUMNS, exported
@@ -23,11 +23,12 @@ FEWEST = 1000
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """How a forest is grown."""
+    """How a forest is grown, and how many transactions are to be HIGH and MEDIUM."""
 
     trees: int = 200
     max_samples: int = 256
     seed: int = 7
+    targets: Targets = field(default_factory=Targets)
 
     def __post_init__(self) -> None:
         if self.trees < 1 or self.max_samples < 2:
@@ -54,25 +55,18 @@ class Model:
         return risks(self.fitted, dataset, self.anomalies(dataset))
 
 
-def fit(
-    window: Dataset,
-    labels: NDArray[np.float64],
-    rules: RuleSet,
-    growth: Growth,
-    alerts_a_day: float | None = None,
-) -> Model:
+def fit(window: Dataset, labels: NDArray[np.float64], rules: RuleSet, growth: Growth) -> Model:
     """The model that the window teaches with these known labels (N,), NaN where unknown.
-
-    Thresholds follow from `alerts_a_day` where it is given, else from the usual shares.
 
     Raises UserError where the window holds too few transactions.
     """
     sklearn, forest = grow(window, growth)
     anomalies = np.array(forest.anomaly(window.features))
-    curve, fitted = combine(window, anomalies, labels, rules, growth.seed)
-    risk = risks(fitted, window, anomalies)
-    high, medium = rates(alerts_a_day, len(window) / len(np.unique(window.day)))
-    return Model(sklearn, forest, curve, fitted, band(risk, medium), band(risk, high))
+    curve = knots(anomalies)
+    findings = Findings(window.features, anomalies, window.hits)
+    fitted = fit_combiner(findings, labels, unlabelled=noisy_or(curve, rules), seed=growth.seed)
+    high, medium = growth.targets.rates(len(window) / len(np.unique(window.day)))
+    return Model(sklearn, forest, curve, fitted, band(fitted.unseen, medium), band(fitted.unseen, high))
 
 
 def grow(window: Dataset, growth: Growth) -> tuple[SklearnForest, IsolationForest]:
@@ -95,15 +89,9 @@ def check_window(window: Dataset, growth: Growth) -> None:
         )
 
 
-def combine(
-    window: Dataset, anomalies: NDArray[np.float64], labels: NDArray[np.float64], rules: RuleSet, seed: int
-) -> tuple[Knots, Fitted]:
-    """The calibration of the window's anomalies (N,), and what makes one risk of them and the rules."""
-    curve = knots(anomalies)
-    weights = tuple(rule.weight for rule in rules.active)
-    unlabelled = NoisyOr(Calibration(curve.anomalies, curve.tails), weights)
-    findings = Findings(window.features, anomalies, window.hits)
-    return curve, fit_combiner(findings, labels, window.day, unlabelled=unlabelled, seed=seed)
+def noisy_or(curve: Knots, rules: RuleSet) -> NoisyOr:
+    """What combines forest and rules without labels."""
+    return NoisyOr(Calibration(curve.anomalies, curve.tails), tuple(rule.weight for rule in rules.active))
 
 
 def risks(fitted: Fitted, dataset: Dataset, anomalies: NDArray[np.float64]) -> NDArray[np.float64]:

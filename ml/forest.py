@@ -112,8 +112,7 @@ def _combiner(content: bytes | None, manifest: Manifest, rules: RuleSet, calibra
     model = _boosted(arrays, columns) if manifest.mode == "boosted" else _logistic(arrays, columns)
     if arrays["declared"].shape != (len(rules.active),):
         raise ValueError("the combiner was made for other rules")
-    slope, intercept = float(arrays["slope"]), float(arrays["intercept"])
-    return LearnedCombiner(calibration, model, arrays["declared"], slope, intercept)
+    return LearnedCombiner(calibration, model, arrays["declared"])
 
 
 def _logistic(arrays: Mapping[str, NDArray[Any]], columns: int) -> LogisticRegression:

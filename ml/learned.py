@@ -17,35 +17,33 @@ Model = LogisticRegression | BoostedTrees
 class LearnedCombiner:
     """A Combiner: `risk = 1 - (1 - p) * product(1 - declared)` over the rules that fired.
 
-    p is the logistic function of `slope * score + intercept`. `slope` is above 0, so that p ranks as the scores
-    do; the two are fitted on the validation days. p is a probability of fraud among transactions such as were
-    labelled: where only suspicious ones were reviewed, it lies above the probability among all. `declared` (R,) is
+    p is the logistic function of the model's score: the probability of fraud among transactions such as were
+    labelled. Where only suspicious ones were reviewed, it lies above the probability among all. `declared` (R,) is
     a rule's own weight where hardly any labelled transaction fired it, else 0, for then the model knows it.
     """
 
     calibration: Calibration
     model: Model
     declared: NDArray[np.float64]
-    slope: float = 1.0
-    intercept: float = 0.0
 
     def __post_init__(self) -> None:
-        if not (self.slope > 0 and np.isfinite([self.slope, self.intercept]).all()):
-            raise ValueError("the slope of the combiner must be above 0")
         if not ((self.declared >= 0) & (self.declared < 1)).all():
             raise ValueError("the weights of the rules that no label tells of must lie in [0, 1)")
 
     def risks(self, findings: Findings) -> list[float]:
         """As the protocol."""
         scores = self.model.scores(design(findings, self.calibration))
-        doubt = np.prod(1 - self.declared * np.asarray(findings.hits, dtype=np.float64), axis=1)
-        doubt /= 1 + np.exp((self.slope * scores + self.intercept).clip(-700, 700))
-        risks: list[float] = (1 - doubt).tolist()
+        risks: list[float] = self.risks_of(scores, np.asarray(findings.hits, dtype=np.float64)).tolist()
         return risks
+
+    def risks_of(self, scores: NDArray[np.float64], hits: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The risks (N,) that follow from the model's scores (N,), log odds, and from what fired (N, R)."""
+        doubt = np.prod(1 - self.declared * hits, axis=1) / (1 + np.exp(scores.clip(-700, 700)))
+        return np.asarray(1 - doubt)
 
     def contributions(self, findings: Findings) -> list[Contributions]:
         """As the protocol; the unit is log odds, and `doubt_removed` where a rule keeps its declared weight."""
-        parts = self.slope * self.model.contributions(design(findings, self.calibration))
+        parts = self.model.contributions(design(findings, self.calibration))
         return [self._named(row.tolist(), hits) for row, hits in zip(parts, findings.hits, strict=True)]
 
     def _named(self, parts: list[float], hits: object) -> Contributions:

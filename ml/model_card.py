@@ -15,7 +15,8 @@ from ml.experiment import Experiment, Known, Split, prepared
 from ml.fit import Growth, check_window
 from ml.labels import label_mode
 from ml.metrics import Ranking, RuleRecord
-from ml.results import Report
+from ml.progress import tracked
+from ml.results import Figures, Report
 from ml.runs import Scored
 from ml.train import days_of
 from shared.command_line import UserError
@@ -63,7 +64,8 @@ def run(args: argparse.Namespace) -> int:
         reports.append(report)
         _say(f"{mode}: measured")
         if mode in ABLATED:
-            ablations[mode] = _ablated(experiment, rules, growths[: ABLATED[mode]])
+            modes = {seed.seed: seed.combiner for seed in report.seeds}
+            ablations[mode] = _ablated(Ablation(experiment, rules, modes), growths[: ABLATED[mode]])
     measured = "\n".join([*_overview(reports, _perfect(experiment)), *_rules(reports[-1]), *_ablation(ablations)])
     before, after = _around(args.card)
     write_text(args.card, f"{before}{BEGIN}\n{measured}\n{END}{after}")
@@ -95,16 +97,13 @@ def _prepared(file: CsvFile, split: Split, known: Known, rules: RuleSet) -> tupl
     return experiment, perf_counter() - began
 
 
-def _ablated(
-    experiment: Experiment, rules: RuleSet, growths: Sequence[Growth]
-) -> dict[LeftOut, tuple[float, float]]:
+def _ablated(ablation: Ablation, growths: Sequence[Growth]) -> dict[LeftOut, tuple[float, float]]:
     """Mean AUC and average precision without each part."""
-    ablation, found = Ablation(experiment, rules), {}
-    for part in parts(rules):
+    found, todo = {}, parts(ablation.rules)
+    for part in tracked("leaving parts out", todo, len(todo)):
         rankings = [each for growth in growths if (each := ablation.ranking(part, growth))]
         auc = sum(each.auc for each in rankings) / len(rankings)
         found[part] = auc, sum(each.average_precision for each in rankings) / len(rankings)
-        _say(f"without {part.name}: AUC {auc:.4f}, average precision {found[part][1]:.3f}")
     return found
 
 
@@ -125,7 +124,7 @@ def _overview(reports: Sequence[Report], perfect: Ranking | None) -> Iterator[st
     yield f"Mean (lowest to highest) over {len(reports[0].seeds)} seeds; {software}.\n"
     header = (
         "labels", "known frauds", "combined by", "AUC", "AP", "recall at 0.5 %", "recall at 1 %", "CP@100", "HIGH",
-        "fraud among HIGH",
+        "fraud among HIGH", "MEDIUM or HIGH", "Brier", "mean risk",
     )  # fmt: skip
     yield from _table(header, [*map(_row, reports), *_best_row(perfect)])
 
@@ -133,7 +132,7 @@ def _overview(reports: Sequence[Report], perfect: Ranking | None) -> Iterator[st
 def _row(report: Report) -> Sequence[str]:
     spread, figures = report.spread, report.figures
     if spread is None or figures is None:
-        return (report.labels.mode, *["not known"] * 9)
+        return (report.labels.mode, *["not known"] * 12)
     precision = spread["average_precision"]
     return (
         report.labels.mode,
@@ -146,14 +145,22 @@ def _row(report: Report) -> Sequence[str]:
         f"{spread['card_precision'].mean:.4f}",
         f"{figures.high.share:.2%}",
         f"{figures.high.precision:.0%}",
+        f"{figures.medium.share:.2%}",
+        f"{figures.brier:.4f}",
+        f"{_mean_risk(figures):.2%}",
     )
+
+
+def _mean_risk(figures: Figures) -> float:
+    bins = figures.calibration
+    return sum(each.mean_risk * each.transactions for each in bins) / sum(each.transactions for each in bins)
 
 
 def _best_row(perfect: Ranking | None) -> Iterator[Sequence[str]]:
     if perfect:
         recall = {at.share: f"{at.recall:.3f}" for at in perfect.at}
         found = (recall[0.005], recall[0.01], f"{perfect.card_precision:.4f}")
-        yield ("at best", "", "", f"{perfect.auc:.4f}", f"{perfect.average_precision:.3f}", *found, "", "")
+        yield ("at best", "", "", f"{perfect.auc:.4f}", f"{perfect.average_precision:.3f}", *found, *[""] * 5)
 
 
 def _rules(report: Report) -> Iterator[str]:

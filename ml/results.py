@@ -4,6 +4,7 @@ from datetime import date
 
 from pydantic import BaseModel, ConfigDict
 
+from ml.manifest import Mode
 from ml.metrics import Alerting, Bin, Curves, Ranking, RuleRecord
 
 
@@ -77,7 +78,7 @@ class SeedResult(_Part):
     """What one seed gave: which combiner won, and how it ranks (None without labels of both classes)."""
 
     seed: int
-    combiner: str
+    combiner: Mode
     validation: dict[str, float]
     ranking: Ranking | None
 

@@ -10,7 +10,7 @@ import numpy as np
 import sklearn
 
 from ml.dataset import nothing_in
-from ml.evaluate import add_data, add_labels
+from ml.evaluate import add_data, add_labels, add_targets, targets_of
 from ml.experiment import Experiment, Known, Split, prepared
 from ml.export import as_npz, combiner_as_npz
 from ml.fit import Growth, Model, fit
@@ -47,24 +47,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--from", dest="first", type=date.fromisoformat, metavar="D", help="first training day")
     parser.add_argument("--to", dest="last", type=date.fromisoformat, metavar="D", help="last training day")
     add_labels(parser)
-    parser.add_argument(
-        "--alerts-a-day",
-        type=float,
-        metavar="N",
-        help="how many HIGH a day the team can work through; 0.5 %% of the transactions unless given",
-    )
+    add_targets(parser)
     parser.add_argument("--json", action="store_true", help="end with one JSON line instead of sentences")
 
 
 def run(args: argparse.Namespace) -> int:
     """Train, write the folder, and say how well it ranks the days after the training window."""
-    growth = Growth(args.trees, args.max_samples, args.seed)
+    growth = Growth(args.trees, args.max_samples, args.seed, targets_of(args))
     file = csv_file(args.data, args)
     first, last = training_window(file, args.first, args.last)
     split = Split(first, last, last + args.label_delay + ONE_DAY)
     rules = load_rules(SHIPPED_RULES)
     experiment = prepared(file, split, Known(args.labels, args.label_delay), rules, growth)
-    model = fit(experiment.window, experiment.window_labels, rules, growth, args.alerts_a_day)
+    model = fit(experiment.window, experiment.window_labels, rules, growth)
     files = files_of(model, experiment, SHIPPED_RULES.read_bytes())
     manifest = sealed(manifest_of(model, experiment, growth), files)
     write_model(args.out, manifest, files, {"forest": model.sklearn, "combiner": model.fitted.combiner})
@@ -123,7 +118,7 @@ def files_of(model: Model, experiment: Experiment, rules: bytes) -> dict[str, by
     """The files that are served and the reference for drift, by name; `rules` is the content of the rules file."""
     signals = json.dumps(signals_document(experiment.signals), separators=(",", ":")).encode()
     window = experiment.window
-    reference = reference_of(window.features, model.risks(window)).model_dump_json().encode()
+    reference = reference_of(window.features, model.fitted.unseen).model_dump_json().encode()
     files = {FOREST: as_npz(model.forest), RULES: rules, SIGNALS: signals, REFERENCE: reference}
     combiner = model.fitted.combiner
     return files | {COMBINER: combiner_as_npz(combiner)} if isinstance(combiner, LearnedCombiner) else files

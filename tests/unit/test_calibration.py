@@ -5,7 +5,7 @@ from math import nextafter
 import numpy as np
 import pytest
 
-from ml.calibration import band, rates
+from ml.calibration import Targets, band
 from shared.command_line import UserError
 from shared.domain.decision import RiskLabel
 from shared.domain.risk import Thresholds
@@ -46,14 +46,30 @@ def test_of_equal_risks_none_is_let_in_where_all_would_be_too_many(
 
 
 def test_without_a_budget_half_a_percent_is_high_and_two_percent_medium() -> None:
-    assert rates(None, 1000) == (0.005, 0.02)
+    assert Targets().rates(1000) == (0.005, 0.02)
 
 
 def test_a_budget_of_alerts_a_day_sets_the_share_of_the_days_transactions() -> None:
-    assert rates(20, 1000) == (0.02, 0.08)
+    assert Targets(alerts_a_day=20).rates(1000) == (0.02, 0.08)
+    assert Targets(0.01, 0.02, alerts_a_day=20).rates(1000) == (0.02, 0.04)
+
+
+@pytest.mark.parametrize(
+    ("high", "medium"), [(0, 0.02), (-0.1, 0.02), (0.11, 0.2), (0.02, 0.01), (0.01, 0.41), (float("nan"), 0.02)]
+)
+def test_shares_that_are_none_are_refused(high: float, medium: float) -> None:
+    with pytest.raises(
+        UserError, match=r"give --high-rate above 0 and at most 0\.1, and --medium-rate from there"
+    ):
+        Targets(high, medium)
+
+
+@pytest.mark.parametrize(("high", "medium"), [(0.1, 0.4), (0.02, 0.02)])
+def test_the_largest_shares_are_taken(high: float, medium: float) -> None:
+    assert Targets(high, medium).rates(1000) == (high, medium)
 
 
 @pytest.mark.parametrize("budget", [0, -1, 101, float("nan")])
 def test_a_budget_that_is_no_share_of_the_transactions_is_refused(budget: float) -> None:
     with pytest.raises(UserError, match=r"budget above 0 and of at most 10%"):
-        rates(budget, 1000)
+        Targets(alerts_a_day=budget).rates(1000)

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ml.combiner import FEWEST_OF_A_CLASS, Fitted, choose, fit_combiner
+from ml.combiner import FEWEST_OF_A_CLASS, Fitted, combiner_of, fit_combiner
 from ml.learned import LearnedCombiner, design
 from ml.logistic import LogisticRegression
+from ml.manifest import Mode
 from shared.domain.risk import Calibration, Findings, NoisyOr
 
 CALIBRATION = Calibration((0.0, 0.5, 1.0), (1.0, 0.1, 1e-6))
@@ -16,7 +17,7 @@ UNLABELLED = NoisyOr(CALIBRATION, (0.3, 0.9))
 NAN = float("nan")
 
 
-def examples(count: int = 4000, frauds: int = 200) -> tuple[Findings, NDArray[np.float64], NDArray[np.datetime64]]:
+def examples(count: int = 4000, frauds: int = 200) -> tuple[Findings, NDArray[np.float64]]:
     """Frauds have a high first feature; the second is noise, the third always absent; rule 0 says something.
 
     Rule 1 never fires.
@@ -30,13 +31,12 @@ def examples(count: int = 4000, frauds: int = 200) -> tuple[Findings, NDArray[np
     rows[chance.random(count) < 0.1, 1] = NAN
     hits = np.column_stack([chance.random(count) < 0.1 + 0.5 * labels, np.zeros(count)]).astype(bool)
     anomalies = (0.4 + 0.1 * labels + 0.05 * chance.normal(size=count)).clip(0, 1)
-    days = np.datetime64("2026-01-01") + np.arange(count) * 40 // count
-    return Findings(rows, anomalies, hits), labels, days
+    return Findings(rows, anomalies, hits), labels
 
 
 def fitted(labels: NDArray[np.float64] | None = None, **given: int) -> Fitted:
-    findings, own, days = examples(**given)
-    return fit_combiner(findings, own if labels is None else labels, days, unlabelled=UNLABELLED, seed=7)
+    findings, own = examples(**given)
+    return fit_combiner(findings, own if labels is None else labels, unlabelled=UNLABELLED, seed=7)
 
 
 def learned(fit: Fitted) -> LearnedCombiner:
@@ -53,59 +53,74 @@ def one(first: float, anomaly: float = 0.4, hits: tuple[bool, bool] = (False, Fa
     return Findings([(first, 0.0, NAN)], [anomaly], [hits])
 
 
-@pytest.mark.parametrize(
-    ("logistic", "boosted", "winner"),
-    [(0.5, [0.6, 0.7], "boosted"), (0.5, [0.4, 0.9], "logistic"), (0.5, [0.5, 0.5], "logistic")],
-)
-def test_the_challenger_wins_where_its_worst_seed_does(logistic: float, boosted: list[float], winner: str) -> None:
-    assert choose(logistic, boosted) == winner
-
-
 @pytest.mark.parametrize("frauds", [0, FEWEST_OF_A_CLASS - 1, 4000])
 def test_too_few_labels_of_a_class_leave_the_unlabelled_combination(frauds: int) -> None:
-    assert fitted(frauds=frauds) == Fitted(UNLABELLED, "unlabelled", {})
+    fit = fitted(frauds=frauds)
+
+    assert (fit.combiner, fit.mode, fit.validation) == (UNLABELLED, "unlabelled", {})
+    assert fit.unseen.tolist() == UNLABELLED.risks(examples(frauds=frauds)[0])
 
 
 def test_enough_labels_are_learned_from() -> None:
-    fit = fitted(frauds=FEWEST_OF_A_CLASS)
-
-    assert fit.mode in {"logistic", "boosted"}
-    assert set(fit.validation) == {"logistic", "boosted"}
-
-
-def test_without_frauds_among_the_last_days_the_champion_stays() -> None:
-    findings, labels, days = examples()
-    labels[3000:] = 0
-
-    fit = fit_combiner(findings, labels, days, unlabelled=UNLABELLED, seed=7)
-
-    assert (fit.mode, fit.validation) == ("logistic", {})
+    assert fitted(frauds=FEWEST_OF_A_CLASS).mode == "logistic"
 
 
 def test_a_linear_world_keeps_the_champion_and_a_crooked_one_takes_the_challenger() -> None:
-    findings, labels, days = examples()
+    findings, labels = examples()
     rows = np.asarray(findings.rows)
     crooked = replace(findings, rows=np.column_stack([np.cos(4 * rows[:, 0]), rows[:, 1], np.abs(rows[:, 0] - 2)]))
 
     assert fitted().mode == "logistic"
-    assert fit_combiner(crooked, labels, days, unlabelled=UNLABELLED, seed=7).mode == "boosted"
+    assert fit_combiner(crooked, labels, unlabelled=UNLABELLED, seed=7).mode == "boosted"
+
+
+def test_labels_that_say_nothing_are_not_seen_in_the_risks_that_thresholds_are_taken_from() -> None:
+    findings, _ = examples()
+    chance = (np.random.default_rng(8).random(4000) < 0.05).astype(float)
+    trees = combiner_of("boosted", findings, chance, unlabelled=UNLABELLED, seed=7)
+    fit = fitted(chance)
+
+    known = np.array(trees.risks(findings))
+    assert known[chance == 1].mean() > 2 * known[chance == 0].mean()
+    assert fit.unseen[chance == 1].mean() == pytest.approx(fit.unseen[chance == 0].mean(), rel=0.2)
+
+
+def test_risks_of_unlabelled_transactions_are_those_that_are_served() -> None:
+    findings, labels = examples()
+    labels[::2] = NAN
+    fit = fit_combiner(findings, labels, unlabelled=UNLABELLED, seed=7)
+
+    served = np.array(fit.combiner.risks(findings))
+    assert fit.unseen[::2].tolist() == served[::2].tolist()
+    assert fit.unseen[1::2].tolist() != served[1::2].tolist()
+
+
+@pytest.mark.parametrize("mode", ["logistic", "boosted"])
+def test_a_mode_can_be_had_without_a_contest(mode: Mode) -> None:
+    findings, labels = examples()
+
+    combiner = combiner_of(mode, findings, labels, unlabelled=UNLABELLED, seed=7)
+
+    assert isinstance(combiner, LearnedCombiner)
+    assert isinstance(combiner.model, LogisticRegression) == (mode == "logistic")
+    assert combiner_of("unlabelled", findings, labels, unlabelled=UNLABELLED, seed=7) is UNLABELLED
 
 
 def test_unknown_labels_are_left_out() -> None:
-    findings, labels, days = examples()
+    findings, labels = examples()
     labels[::2] = NAN
     half = Findings(
         np.asarray(findings.rows)[1::2], np.asarray(findings.anomalies)[1::2], np.asarray(findings.hits)[1::2]
     )
 
-    left_out = fit_combiner(findings, labels, days, unlabelled=UNLABELLED, seed=7)
-    never_there = fit_combiner(half, labels[1::2], days[1::2], unlabelled=UNLABELLED, seed=7)
+    left_out = fit_combiner(findings, labels, unlabelled=UNLABELLED, seed=7)
+    never_there = fit_combiner(half, labels[1::2], unlabelled=UNLABELLED, seed=7)
 
     assert left_out.combiner.risks(findings) == never_there.combiner.risks(findings)
 
 
 def test_risks_are_about_the_share_of_fraud() -> None:
-    findings, labels, _ = examples()
+    findings, labels = examples()
 
     risks = np.array(fitted().combiner.risks(findings))
 
@@ -134,9 +149,8 @@ def test_contributions_and_the_baseline_add_up_to_the_log_odds(combiner: Learned
     findings = one(2.0, anomaly=0.5, hits=(True, False))
     [parts] = combiner.contributions(findings)
     [risk] = combiner.risks(findings)
-    baseline = combiner.slope * combiner.model.baseline + combiner.intercept
 
-    total = baseline + parts.forest + sum(parts.rules) + sum(parts.features)
+    total = combiner.model.baseline + parts.forest + sum(parts.rules) + sum(parts.features)
 
     assert total == pytest.approx(np.log(risk / (1 - risk)))
     assert parts.features[0] > 0 < parts.rules[0]
@@ -157,9 +171,3 @@ def test_logistic_columns_that_do_not_fit_together_are_refused() -> None:
         LogisticRegression(0.0, two, two, two, two, np.ones(3))
     with pytest.raises(ValueError, match="do not fit together"):
         LogisticRegression(0.0, two, np.zeros(2), two, two, two)
-
-
-@pytest.mark.parametrize("slope", [0.0, -1.0, NAN])
-def test_a_slope_that_would_turn_the_ranks_is_refused(combiner: LearnedCombiner, slope: float) -> None:
-    with pytest.raises(ValueError, match="slope"):
-        replace(combiner, slope=slope)

@@ -63,6 +63,13 @@ def test_a_report_holds_figures_of_the_test_days(tmp_path: Path) -> None:
     assert sum(each.transactions for each in found.figures.calibration) == 800
 
 
+def test_what_shall_be_high_and_medium_can_be_chosen(tmp_path: Path) -> None:
+    found = report(tmp_path, "--alerts-a-day", "1", "--medium-rate", "0.01")
+
+    assert found.figures is not None
+    assert (found.figures.high.target_rate, found.figures.medium.target_rate) == (0.01, 0.02)
+
+
 def test_every_transaction_of_the_test_days_gets_its_risk(tmp_path: Path) -> None:
     found = scores(tmp_path)
 
@@ -113,7 +120,7 @@ def test_only_the_reviewed_cards_labels_are_known(tmp_path: Path) -> None:
 
 
 def test_enough_labels_teach_a_combiner(tmp_path: Path) -> None:
-    found = report(tmp_path, "--labels", "all", rows=lines(fraud=lambda n: int(n % 50 == 0)))
+    found = report(tmp_path, "--labels", "all", rows=lines(fraud=lambda n: int(n % 10 == 0)))
 
     assert {seed.combiner for seed in found.seeds} <= {"logistic", "boosted"}
     assert found.seeds[0].validation

@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 
 from ml.__main__ import COMMANDS
-from ml.ablation import GROUPS, Ablation, LeftOut, parts
+from ml.ablation import GROUPS, UNCALIBRATED, Ablation, LeftOut, parts
 from ml.experiment import Experiment, Known, Split, prepared
 from ml.fit import Growth
 from ml.labels import LabelMode
 from shared.command_line import main
+from shared.csv_layouts import CsvFile
 from shared.domain.features import FEATURES
+from shared.domain.risk import Calibration, evidence
 from shared.rules_file import SHIPPED_RULES, load_rules
 from tests.csv_files import lines, written
 
@@ -23,11 +25,11 @@ MARKS = "before\n<!-- measured -->\nold\n<!-- end of what was measured -->\nafte
 def experiment(tmp_path_factory: pytest.TempPathFactory) -> Experiment:
     data = written(tmp_path_factory.mktemp("data") / "transactions.csv", lines())
     split = Split(date(2026, 1, 11), date(2026, 1, 25), date(2026, 2, 2))
-    return prepared(data, split, Known(LabelMode("none"), timedelta(days=7)), RULES, FEW_TREES)
+    return prepared(CsvFile(data), split, Known(LabelMode("none"), timedelta(days=7)), RULES, FEW_TREES)
 
 
 def average_precision(experiment: Experiment, part: LeftOut) -> float:
-    ranking = Ablation(experiment, RULES).ranking(part, FEW_TREES)
+    ranking = Ablation(experiment, RULES, {FEW_TREES.seed: "unlabelled"}).ranking(part, FEW_TREES)
     assert ranking is not None
     return ranking.average_precision
 
@@ -42,6 +44,21 @@ def test_every_rule_and_component_is_left_out_once() -> None:
     assert len(set(names)) == len(names)
     assert {f"rule: {rule.code}" for rule in RULES.active} < set(names)
     assert {"nothing", "the forest", "all rules"} < set(names)
+    assert sum(part.labels for part in parts(RULES)) == sum(part.calibration for part in parts(RULES)) == 1
+
+
+def test_without_daily_signals_the_rules_that_read_them_are_silent() -> None:
+    [part] = [each for each in parts(RULES) if "daily signals" in each.name]
+
+    assert {RULES.active[at].code for at in part.rules} >= {"merchant_with_frauds", "far_below_price_level"}
+    assert "amount_far_above_usual" not in {RULES.active[at].code for at in part.rules}
+    assert set(part.features) < set(FEATURES)
+
+
+def test_an_uncalibrated_anomaly_is_evidence_as_it_is() -> None:
+    calibration = Calibration(UNCALIBRATED.anomalies, UNCALIBRATED.tails)
+
+    assert [evidence(calibration.tail(anomaly)) for anomaly in (0.25, 0.4, 0.6)] == pytest.approx([0.25, 0.4, 0.6])
 
 
 def test_what_carries_the_figures_is_missed(experiment: Experiment) -> None:

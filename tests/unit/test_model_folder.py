@@ -46,8 +46,7 @@ def a_combiner(mode: Mode) -> LearnedCombiner:
     first = np.asarray(seen.rows)[:, 0]
     odds = 3 * (first if mode == "logistic" else np.abs(first)) - 5
     labels = (chance.random(len(first)) < 1 / (1 + np.exp(-odds))).astype(float)
-    days = (np.datetime64("2026-01-01") + np.arange(len(labels)) // 50).astype("datetime64[D]")
-    fitted = fit_combiner(seen, labels, days, unlabelled=NoisyOr(CALIBRATION, WEIGHTS), seed=7)
+    fitted = fit_combiner(seen, labels, unlabelled=NoisyOr(CALIBRATION, WEIGHTS), seed=7)
     assert fitted.mode == mode
     assert isinstance(fitted.combiner, LearnedCombiner)
     return fitted.combiner
@@ -125,11 +124,10 @@ def other_mode(folder: Path) -> None:
         (lambda folder: (folder / COMBINER).write_bytes(b""), "not the file its manifest names"),
         (other_rules, "made for other rules.*fresh copy"),
         (other_mode, "makes no sense.*fresh copy"),
-        (lambda folder: edit_combiner(folder, slope=np.float64(-1)), "slope.*fresh copy"),
         (lambda folder: edit_combiner(folder, declared=np.full(len(WEIGHTS), 2.0)), "must lie in"),
         (lambda folder: edit_combiner(folder, center=np.ones(3), feature=np.zeros((1, 2))), "makes no sense"),
     ],
-    ids=["absent", "empty", "other rules", "other mode", "slope", "weights", "shapes"],
+    ids=["absent", "empty", "other rules", "other mode", "weights", "shapes"],
 )
 def test_a_combiner_is_refused_with_a_sentence(
     folder: Path, damage: Callable[[Path], object], sentence: str
@@ -152,6 +150,8 @@ def test_exporting_gives_the_same_model(folder: Path, tmp_path: Path, capsys: py
         "model_version": read_manifest(folder).model_version
     }
     assert load_scorer(tmp_path / "again").combiner.risks(findings(5))
+
+
 def test_a_model_can_be_given_away_without_the_merchants_of_its_training(folder: Path, tmp_path: Path) -> None:
     price = PriceLevel(100, 3.0, 0.5)
     signals = Signals("2026-01-01", category_prices={"travel": price}, merchant_prices={"mer-1": price})
@@ -160,8 +160,6 @@ def test_a_model_can_be_given_away_without_the_merchants_of_its_training(folder:
     assert export(folder, tmp_path / "given", "--without-merchants") == 0
 
     assert load_scorer(tmp_path / "given").signals == replace(signals, merchant_prices={})
-
-
 
 
 def test_exporting_mends_damaged_arrays(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,32 @@ def test_the_training_days_can_be_chosen(tmp_path: Path) -> None:
 
     window = read_manifest(tmp_path / "model").training_window
     assert (str(window.first), str(window.last), window.transactions) == ("2026-01-11", "2026-01-25", 1500)
+
+
+def test_the_share_of_alerts_can_be_chosen(tmp_path: Path) -> None:
+    data = written(tmp_path / "transactions.csv", lines())
+
+    train(data, tmp_path / "model", "--high-rate", "0.01", "--medium-rate", "0.05")
+
+    manifest = read_manifest(tmp_path / "model")
+    assert (manifest.high.target_rate, manifest.medium.target_rate) == (0.01, 0.05)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--high-rate", "0.5"], "give --high-rate above 0"),
+        (["--high-rate", "0.01", "--medium-rate", "0.001"], "--medium-rate from there"),
+        (["--alerts-a-day", "5", "--high-rate", "0.01"], "not allowed with argument"),
+    ],
+)
+def test_shares_that_cannot_be_are_refused_before_anything_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], sentence: str
+) -> None:
+    with suppress(SystemExit):
+        assert train(tmp_path / "any.csv", tmp_path / "model", *options) == 2
+
+    assert sentence in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("label", ["", 0], ids=["unlabelled", "one class"])
