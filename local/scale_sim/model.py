@@ -27,7 +27,6 @@ class Pod:
 class Played:
     """For each second: replicas, envelopes waiting, and how long a payment of that second waited, in seconds."""
 
-    rules: Rules
     pod: Pod
     replicas: Series
     backlog: Series
@@ -75,7 +74,7 @@ def play_day(traffic: Traffic, rules: Rules, pod: Pod, seed: int) -> Played:
         starts += before == 0 < state.replicas
         pods = pods[: state.replicas] + [float(second)] * (state.replicas - len(pods))
         replicas[second], backlog[second], served[second] = state.replicas, waiting, done
-    return Played(rules, pod, replicas, backlog, _waits(work, served), traffic.payments, starts)
+    return Played(pod, replicas, backlog, _waits(work, served), traffic.payments, starts)
 
 
 def _waits(work: Series, served: Series) -> Series:

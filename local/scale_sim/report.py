@@ -59,8 +59,8 @@ def drawn(course: Course, speed: float) -> str:
         ),
         Panel("Seconds from receipt to record, by the second of the record", _waits(course)),
     )
-    title = "Burst on real scorers, " + CALLED.partition(";")[0].removesuffix(" over real scorers")
-    title += f" (periods divided by {speed:g})" if speed != 1 else ""
+    compressed = f" (periods divided by {speed:g})" if speed != 1 else ""
+    title = f"Burst on real scorers, a simulation of KEDA's and the HPA's rules{compressed}"
     return picture(title, panels, Time(end, _every(end), "s"))
 
 
