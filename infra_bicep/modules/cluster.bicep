@@ -87,7 +87,7 @@ resource cluster 'Microsoft.ContainerService/managedClusters@2026-05-01' = {
         availabilityZones: zones
         vnetSubnetID: nodesSubnetId
         maxPods: 60
-        // Nothing of ours may keep a node here: ours are in the other pool, which shrinks to nothing.
+        // Nothing of ours may keep a node here: ours are in the other pool, which shrinks with the work.
         nodeTaints: ['CriticalAddonsOnly=true:NoSchedule']
         upgradeSettings: {
           maxSurge: '33%'
