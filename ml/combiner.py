@@ -1,5 +1,6 @@
 """Learns from labels how to make one risk of features, forest and rules, where labels suffice."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,9 +64,8 @@ class _Material:
         rows[:, features + 1 :] *= self.taught
         return Examples(rows, self.labels[self.known], features)
 
-    def combiner(self, examples: Examples, mode: Mode, seed: int) -> LearnedCombiner:
+    def combiner(self, examples: Examples, mode: Mode, seeds: Sequence[int]) -> LearnedCombiner:
         """What the examples teach."""
-        seeds = range(seed, seed + BOOSTED_MODELS)
         model = logistic(examples) if mode == "logistic" else boosted(examples, seeds)
         declared = np.where(self.taught, 0.0, self.unlabelled.weights)
         return LearnedCombiner(self.unlabelled.calibration, model, declared)
@@ -82,18 +82,18 @@ def fit_combiner(findings: Findings, labels: Floats, *, unlabelled: NoisyOr, see
     if examples.fewest_of_a_class < FEWEST_OF_A_CLASS:
         return Fitted(unlabelled, "unlabelled", {}, np.array(unlabelled.risks(findings)))
     outcome = contest(examples, seed)
-    combiner = material.combiner(examples, outcome.mode, seed)
+    combiner = material.combiner(examples, outcome.mode, range(seed, seed + BOOSTED_MODELS))
     scores = combiner.model.scores(material.rows)
     scores[material.known] = outcome.scores
     return Fitted(combiner, outcome.mode, outcome.validation, combiner.risks_of(scores, material.hits))
 
 
 def combiner_of(mode: Mode, findings: Findings, labels: Floats, *, unlabelled: NoisyOr, seed: int) -> Combiner:
-    """As `fit_combiner`, of this mode without a contest."""
+    """As `fit_combiner`, of this mode without a contest; one boosted model is enough to compare with others."""
     if mode == "unlabelled":
         return unlabelled
     material = _material(findings, labels, unlabelled)
-    return material.combiner(material.examples(), mode, seed)
+    return material.combiner(material.examples(), mode, [seed])
 
 
 def _material(findings: Findings, labels: Floats, unlabelled: NoisyOr) -> _Material:
