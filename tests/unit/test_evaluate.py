@@ -135,6 +135,10 @@ def test_seeds_are_reported_with_their_spread(tmp_path: Path) -> None:
     assert precision.min <= precision.mean <= precision.max
 
 
+def test_a_seed_finds_the_same_beside_others_as_alone(tmp_path: Path) -> None:
+    assert report(tmp_path, "--seeds", "2").seeds[0] == report(tmp_path, "--seeds", "1").seeds[0]
+
+
 def test_a_page_needs_nothing_but_itself(tmp_path: Path) -> None:
     data = written(tmp_path / "a<b.csv", lines())
 
