@@ -203,7 +203,7 @@ deploy() {
 
 print_running_digest() {
     mkdir -p "$state"
-    sign_in_to_cluster
+    sign_in_to_cluster >&2
     run kubectl get deployment score --namespace fraudsense --ignore-not-found \
         --output 'jsonpath={.spec.template.spec.containers[0].image}' | sed -n 's/.*@//p'
 }

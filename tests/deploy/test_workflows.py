@@ -54,6 +54,12 @@ def test_the_workflows_have_the_schema_that_github_publishes(check_jsonschema: T
     assert result.returncode == 0, result.stdout
 
 
+def test_what_proposes_newer_actions_has_its_schema_too(check_jsonschema: Tool) -> None:
+    result = check_jsonschema("--builtin-schema", "vendor.dependabot", ROOT / ".github" / "dependabot.yml")
+
+    assert result.returncode == 0, result.stdout
+
+
 def test_scripts_pass_shellcheck(shellcheck: Tool) -> None:
     result = shellcheck(*SCRIPTS)
 
