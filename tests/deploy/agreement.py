@@ -146,9 +146,17 @@ def add_on(tree: Tree) -> dict[str, Any]:
     }
 
 
+def providers(tree: Tree) -> dict[str, Any]:
+    """Whose resources there are: a new subscription is told of each, and of Compute, which AKS uses itself."""
+    templates = [file.read_text() for file in (tree.root / "infra_bicep").rglob("*.bicep")]
+    used = {name for text in templates for name in re.findall(r"'Microsoft\.(\w+)/", text)}
+    [told] = re.findall(r"for provider in ([\w\s\\]+?); do", tree.text("docs/deploy.md"))
+    return {"Bicep": used - {"Authorization"} | {"Compute"}, "docs/deploy.md": set(told.replace("\\", "").split())}
+
+
 SAME = (
     queue_name, queue_rules, user, ports, identities, environments, pushing_branch, image_name, vault_readers,
-    vault_secret, database_name, add_on,
+    vault_secret, database_name, add_on, providers,
 )  # fmt: skip
 
 

@@ -16,8 +16,8 @@ from tests.deploy.tree import Tree
 Fact = Callable[[Tree], dict[str, Any]]
 
 PARTS = (
-    "infra_bicep", "k8s", "deploy", ".github", "shared/settings.py", "docs/delivery.md", "host.json", "Dockerfile",
-    "compose.yaml",
+    "infra_bicep", "k8s", "deploy", ".github", "shared/settings.py", "docs/delivery.md", "docs/deploy.md",
+    "host.json", "Dockerfile", "compose.yaml",
 )  # fmt: skip
 
 BUILDKIT = re.compile(r"^(RUN|COPY|ADD)\b.* ?(--(mount|link|chmod|parents|network|security)\b|<<)", re.MULTILINE)
@@ -105,6 +105,7 @@ def test_all_places_say_the_same(fact: Fact, tree: Tree) -> None:
         ("vault_readers", "infra_bicep/main.bicep", "score.objectId\n    ]", "jobs.objectId\n    ]"),
         ("vault_secret", "infra_bicep/modules/keyvault.bicep", "'appinsights-connection-string'", "'appinsights'"),
         ("database_name", "infra_bicep/modules/postgres.bicep", "name: 'fraudsense'", "name: 'postgres'"),
+        ("providers", "docs/deploy.md", " ServiceBus Storage", " Storage"),
         ("add_on", "infra_bicep/deploy.sh", "--namespace keda ", "--namespace keda-http "),
     ],
 )  # fmt: skip
