@@ -1,6 +1,6 @@
 """Champion against challenger, on labelled transactions that neither learned from."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,13 +16,13 @@ Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
 
 PARTS = 4
-"""Each part's transactions get their scores from a model of the other parts; the last part is the contest."""
+"""So many models give all transactions scores of what did not learn from them."""
 
 FEWEST_TO_CHALLENGE = 25
-"""Frauds in the last part below which the champion stays without a contest."""
+"""Frauds in a part below which the champion stays without a contest."""
 
 RUNS = 10
-"""Parts of the contest that are left out in turn to tell how far its outcome is chance."""
+"""Stretches of a part that are left out in turn to tell how far the outcome is chance."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,21 +35,20 @@ class Outcome:
 
 
 def contest(examples: Examples, seed: int) -> Outcome:
-    """Logistic regression against boosted trees; there are PARTS or more of each class."""
+    """Logistic regression against boosted trees, in time order: each part after the first by what came before it.
+
+    There are PARTS or more of each class.
+    """
     parts = runs(examples.labels, PARTS)
-    earlier, last = parts[:-1], parts[-1]
-    champion, challenger = unseen(logistic, examples, parts), partial(boosted, seeds=[seed])
-    labels = examples.labels[last]
-    if labels.sum() < FEWEST_TO_CHALLENGE:
-        return Outcome("logistic", {}, _assembled(parts, champion))
-    rival = unseen(challenger, examples, [last])
-    validation: dict[Mode, float] = {
-        "logistic": float(average_precision_score(labels, champion[-1])),
-        "boosted": float(average_precision_score(labels, rival[0])),
-    }
-    mode = choose(*advantage(labels, champion[-1], rival[0]))
-    winner = champion if mode == "logistic" else [*unseen(challenger, examples, earlier), *rival]
-    return Outcome(mode, validation, _assembled(parts, winner))
+    challenger = partial(boosted, seeds=[seed])
+    if examples.labels[parts[-1]].sum() < FEWEST_TO_CHALLENGE:
+        return Outcome("logistic", {}, _assembled(parts, unseen(logistic, examples, parts)))
+    ours, theirs = ahead(challenger, examples, parts), ahead(logistic, examples, parts)
+    labels = [examples.labels[part] for part in parts[1:]]
+    mode = choose(*_mean([advantage(*part) for part in zip(labels, theirs, ours, strict=True)]))
+    winner = challenger if mode == "boosted" else logistic
+    validation: dict[Mode, float] = {"logistic": _precision(labels, theirs), "boosted": _precision(labels, ours)}
+    return Outcome(mode, validation, _assembled(parts, unseen(winner, examples, parts)))
 
 
 def choose(more: float, error: float) -> Mode:
@@ -80,6 +79,22 @@ def runs(labels: Floats, count: int) -> list[Places]:
 def unseen(learner: Learner, examples: Examples, parts: Iterable[Places]) -> list[Floats]:
     """The scores of each part's transactions by what learns from all others."""
     return [learner(examples.without(part)).scores(examples.rows[part]) for part in parts]
+
+
+def ahead(learner: Learner, examples: Examples, parts: Sequence[Places]) -> list[Floats]:
+    """The scores of each part's transactions but the first's, by what learns from the parts before."""
+    pairs = [(np.concatenate(parts[:at]), parts[at]) for at in range(1, len(parts))]
+    return [learner(examples.at(before)).scores(examples.rows[part]) for before, part in pairs]
+
+
+def _mean(found: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """The mean of independent figures with their standard errors, and its own."""
+    more, errors = np.array(found).T
+    return float(more.mean()), float(np.sqrt((errors**2).sum()) / len(errors))
+
+
+def _precision(labels: Sequence[Floats], scores: Sequence[Floats]) -> float:
+    return float(np.mean([average_precision_score(*part) for part in zip(labels, scores, strict=True)]))
 
 
 def _assembled(parts: list[Places], scores: list[Floats]) -> Floats:

@@ -66,7 +66,7 @@ def test_enough_labels_are_learned_from() -> None:
 
 
 def test_a_linear_world_keeps_the_champion_and_a_crooked_one_takes_the_challenger() -> None:
-    findings, labels = examples()
+    findings, labels = examples(frauds=800)
     rows = np.asarray(findings.rows)
     crooked = replace(findings, rows=np.column_stack([np.cos(4 * rows[:, 0]), rows[:, 1], np.abs(rows[:, 0] - 2)]))
 

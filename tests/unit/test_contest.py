@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ml.contest import FEWEST_TO_CHALLENGE, PARTS, advantage, choose, contest, runs, unseen
+from ml.contest import FEWEST_TO_CHALLENGE, PARTS, advantage, ahead, choose, contest, runs, unseen
 from ml.learners import Examples, logistic
 
 Floats = NDArray[np.float64]
@@ -84,3 +84,15 @@ def test_scores_do_not_know_the_labels_of_their_own_part() -> None:
 
     assert before.tolist() == after.tolist()
     assert unseen(logistic, known, [parts[0]])[0].tolist() != unseen(logistic, other, [parts[0]])[0].tolist()
+
+
+def test_the_contest_knows_nothing_of_what_comes_later() -> None:
+    known = examples(100)
+    parts = runs(known.labels, PARTS)
+    turned = known.labels.copy()
+    turned[parts[2]] = 1 - turned[parts[2]]
+
+    before, after = (ahead(logistic, Examples(known.rows, each, 1), parts) for each in (known.labels, turned))
+
+    assert [len(each) for each in before] == [len(part) for part in parts[1:]]
+    assert [(one == other).all() for one, other in zip(before, after, strict=True)] == [True, True, False]
