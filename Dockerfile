@@ -1,5 +1,4 @@
-# One image for ingest and score (the Functions host, the base image's own command) and for alerts and the jobs
-# (another command). BASE_IMAGE can be another Debian with Python 3.13, as `make image-test` does.
+# One image for ingest and score (the Functions host, its own command) and for alerts and the jobs (another command). BASE_IMAGE can be another Debian with Python 3.13, as `make image-test` does.
 ARG BASE_IMAGE=mcr.microsoft.com/azure-functions/python:4-python3.13
 
 FROM ${BASE_IMAGE} AS packages
@@ -32,12 +31,13 @@ RUN install --directory --owner 10001 --group 10001 /home/LogFiles /home/data /a
     && find / -xdev -type f -perm /6000 -exec chmod a-s {} +
 
 # The packages are where the Functions host's Python worker looks for those of the app. How the host keeps its keys
-# is no secret, whatever the linter thinks of the name.
+# is no secret, whatever the linter thinks of the name. Without draining the host ends before the batch in hand.
 # hadolint ignore=DL3064
 ENV ASPNETCORE_URLS=http://+:8080 \
     AzureWebJobsScriptRoot=/home/site/wwwroot \
     AzureWebJobsSecretStorageType=files \
     AzureFunctionsJobHost__Logging__Console__IsEnabled=true \
+    FUNCTIONS_ENABLE_DRAIN_ON_APP_STOPPING=true \
     FUNCTIONS_WORKER_RUNTIME=python \
     FRAUDSENSE_DATA_DIR=/home/data \
     FRAUDSENSE_SCORE_HOST=0.0.0.0 \
@@ -51,3 +51,5 @@ COPY --from=app /app .
 
 USER 10001:10001
 EXPOSE 8080 7072
+# Not the base image's script around it, which keeps SIGTERM to itself and writes into the root.
+CMD ["/azure-functions-host/Microsoft.Azure.WebJobs.Script.WebHost"]

@@ -68,3 +68,10 @@ def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
 def declared_settings() -> set[str]:
     """Every FRAUDSENSE_ variable that docs/reference.md declares; another test compares it with the code."""
     return set(re.findall(r"^\| `(FRAUDSENSE_\w+)` \|", (ROOT / "docs" / "reference.md").read_text(), re.M))
+
+
+def seconds_to_stop() -> dict[str, int]:
+    """How long each door may take after SIGTERM, as docs/delivery.md says."""
+    delivery = (ROOT / "docs" / "delivery.md").read_text()
+    [(functions, alerts)] = re.findall(r"\(score and ingest (\d+) s, alerts (\d+) s\)", delivery)
+    return {"ingest": int(functions), "score": int(functions), "alerts": int(alerts)}

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from shared.auth import ROUTES
-from tests.deploy.cluster import declared_settings
+from tests.deploy.cluster import declared_settings, seconds_to_stop
 from tests.deploy.tools import ROOT, Tool
 
 FOLDER = ROOT / "deploy" / "compose"
@@ -67,6 +67,18 @@ def undeclared(compose: Compose) -> set[str]:
     """Settings that the product does not know."""
     given = {name for service in compose["services"].values() for name in service.get("environment", {})}
     return {name for name in given if name.startswith("FRAUDSENSE_")} - declared_settings()
+
+
+def hurried(compose: Compose) -> set[str]:
+    """Doors that are killed before what they have in hand is done."""
+    given = {door: str(compose["services"][door].get("stop_grace_period", "10s")) for door in seconds_to_stop()}
+    return {door for door, seconds in seconds_to_stop().items() if int(given[door].removesuffix("s")) < seconds}
+
+
+def bypassing(compose: Compose) -> set[str]:
+    """Doors under the Functions host that start something else than the image does, or stop it in another way."""
+    own = {"command", "entrypoint", "stop_signal"}
+    return {door for door in ("ingest", "score") if own & set(compose["services"][door])}
 
 
 def unpinned(compose: Compose) -> list[str]:
@@ -141,6 +153,11 @@ def test_every_setting_is_declared(compose: Compose) -> None:
     assert undeclared(compose) == set()
 
 
+def test_a_stopped_door_has_time_to_finish(compose: Compose) -> None:
+    assert bypassing(compose) == set()
+    assert hurried(compose) == set()
+
+
 def test_images_have_a_version(compose: Compose) -> None:
     assert unpinned(compose) == []
 
@@ -165,13 +182,38 @@ def a_misspelt_setting(compose: Compose) -> object:
     return undeclared(compose)
 
 
+def a_hurried_stop(compose: Compose) -> object:
+    compose["services"]["score"]["stop_grace_period"] = "1s"
+    return hurried(compose)
+
+
+def the_default_time_to_stop(compose: Compose) -> object:
+    del compose["services"]["ingest"]["stop_grace_period"]
+    return hurried(compose)
+
+
+def a_script_around_the_host(compose: Compose) -> object:
+    compose["services"]["score"]["command"] = ["/opt/startup/start_nonappservice.sh"]
+    return bypassing(compose)
+
+
 def the_latest_image(compose: Compose) -> object:
     compose["services"]["redis"]["image"] = "redis:latest"
     return unpinned(compose)
 
 
 @pytest.mark.parametrize(
-    "breaking", [ports_for_everybody, no_health_check, a_writable_root, a_misspelt_setting, the_latest_image]
+    "breaking",
+    [
+        ports_for_everybody,
+        no_health_check,
+        a_writable_root,
+        a_misspelt_setting,
+        a_hurried_stop,
+        the_default_time_to_stop,
+        a_script_around_the_host,
+        the_latest_image,
+    ],
 )
 def test_the_checks_see_what_is_broken(breaking: Callable[[Compose], object], compose: Compose) -> None:
     assert breaking(compose)

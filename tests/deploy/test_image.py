@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from tests.deploy.tools import ROOT, Tool
 
 DOCKERFILE = ROOT / "Dockerfile"
+HOST = "/azure-functions-host/Microsoft.Azure.WebJobs.Script.WebHost"
 HELD = {"functions", "shared", "ml", "function_app.py", "host.json", "requirements-image.txt"}
 
 
@@ -59,8 +61,22 @@ def test_it_runs_as_a_numbered_user_on_a_high_port(final_stage: str) -> None:
     assert re.findall(r"^EXPOSE (.+)", final_stage, re.MULTILINE) == ["8080 7072"]
 
 
-def test_it_starts_what_its_base_starts(final_stage: str) -> None:
-    assert not re.search(r"^(CMD|ENTRYPOINT)", final_stage, re.MULTILINE)
+def unstoppable(final_stage: str) -> Iterator[str]:
+    """Why SIGTERM would not let the batch in hand end."""
+    if re.findall(r"^(?:CMD|ENTRYPOINT) .+", final_stage, re.MULTILINE) != [f'CMD ["{HOST}"]']:
+        yield "a script around the host gets the signal"
+    if not re.search(r"\bFUNCTIONS_ENABLE_DRAIN_ON_APP_STOPPING=true\b", final_stage):
+        yield "the host does not drain"
+
+
+def test_it_starts_the_host_itself_which_drains_on_sigterm(final_stage: str) -> None:
+    assert list(unstoppable(final_stage)) == []
+
+
+def test_an_image_that_does_not_stop_cleanly_is_seen(final_stage: str) -> None:
+    broken = re.sub(r"^CMD .*|.*DRAIN_ON_APP_STOPPING.*", "", final_stage, flags=re.MULTILINE)
+
+    assert list(unstoppable(broken)) == ["a script around the host gets the signal", "the host does not drain"]
 
 
 def test_packages_come_by_hash_and_only_built() -> None:
