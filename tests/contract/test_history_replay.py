@@ -18,6 +18,7 @@ from ml.simulation.world import in_currency, world
 from shared.csv_layouts import CsvFile
 from shared.domain.account_history import AccountHistories
 from shared.domain.features import feature_row
+from shared.domain.history import WINDOWS
 from shared.domain.signals import NO_SIGNALS
 from shared.domain.transaction import Transaction
 from shared.feature_store.redis_history import RedisHistory, connect
@@ -25,6 +26,8 @@ from shared.messages.transaction_in import valid_transaction
 from shared.testing.pasts import MemoryPasts
 from shared.transactions_csv import read_transactions
 from tests.builders import NOON
+
+Arrival = tuple[datetime, Transaction]
 
 COUNT, DAYS, ACCOUNTS = 20_000, 45, 200
 FILE = os.environ.get("FRAUDSENSE_TEST_TRANSACTIONS")
@@ -56,7 +59,7 @@ def of_file(path: Path) -> Iterator[Transaction]:
 
 
 def delivered(transactions: Sequence[Transaction], chance: Random) -> list[Transaction]:
-    """In nearly their order: some late, some again, some with a sibling at the same instant."""
+    """In nearly their order: some late, some again, some with a sibling at once or at a window's edge."""
     waits = {0: 0.9, 300: 0.06, 50_000: 0.03, 3_000_000: 0.01}
     late = chance.choices([*waits], [*waits.values()], k=len(transactions))
     arrivals = [
@@ -71,7 +74,21 @@ def delivered(transactions: Sequence[Transaction], chance: Random) -> list[Trans
         (at, replace(each, transaction_id=f"{each.transaction_id}-twin"))
         for at, each in chance.sample(arrivals, len(arrivals) // 50)
     ]
-    return [each for _, each in sorted(arrivals + again + twins, key=lambda pair: pair[0])]
+    everything = arrivals + again + twins + at_edges(arrivals, chance)
+    return [each for _, each in sorted(everything, key=lambda pair: pair[0])]
+
+
+def at_edges(arrivals: Sequence[Arrival], chance: Random) -> list[Arrival]:
+    """Of some a sibling as much later as a window is wide, and of others one a microsecond sooner."""
+    return [
+        (
+            at + wait,
+            replace(each, transaction_id=f"{each.transaction_id}-{wait}", occurred_at=each.occurred_at + wait),
+        )
+        for width in (WINDOWS.five_minutes, WINDOWS.hour, WINDOWS.day)
+        for wait in (timedelta(microseconds=width), timedelta(microseconds=width - 1))
+        for at, each in chance.sample(arrivals, len(arrivals) // 200)
+    ]
 
 
 def test_a_long_replay_gives_equal_features_from_the_model_and_from_redis(redis_url: str) -> None:

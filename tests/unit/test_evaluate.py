@@ -70,6 +70,13 @@ def test_what_shall_be_high_and_medium_can_be_chosen(tmp_path: Path) -> None:
     assert (found.figures.high.target_rate, found.figures.medium.target_rate) == (0.01, 0.02)
 
 
+def test_risks_are_given_under_the_ids_that_the_file_has(tmp_path: Path) -> None:
+    ids = {0: "4111111111111111", 1: "odd id!", 2: "x" * 80}
+    rows = [(ids.get(at - 3500, line[0]), *line[1:]) for at, line in enumerate(lines())]
+
+    assert scores(tmp_path, rows=rows).keys() == {str(line[0]) for line in rows[-800:]}
+
+
 def test_every_transaction_of_the_test_days_gets_its_risk(tmp_path: Path) -> None:
     found = scores(tmp_path)
 
@@ -77,9 +84,10 @@ def test_every_transaction_of_the_test_days_gets_its_risk(tmp_path: Path) -> Non
     assert all(0 <= risk <= 1 and 0 < anomaly < 1 for risk, anomaly in found.values())
 
 
-def test_risks_of_a_day_do_not_know_the_days_after(tmp_path: Path) -> None:
+@pytest.mark.parametrize("until", [3500, 3550])
+def test_a_risk_does_not_know_what_comes_after_it_on_its_day_and_later(tmp_path: Path, until: int) -> None:
     whole = scores(tmp_path, "--labels", "all")
-    shorter = scores(tmp_path, "--labels", "all", rows=lines()[:3500])
+    shorter = scores(tmp_path, "--labels", "all", rows=lines()[:until])
 
     assert {name: whole[name] for name in shorter} == shorter
 

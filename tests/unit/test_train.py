@@ -161,13 +161,13 @@ def dataset(path: Path, feed: LabelFeed = no_labels) -> Dataset:
 
 
 def test_features_look_only_at_the_past(tmp_path: Path) -> None:
-    rows = lines(200)
+    rows, mid_day = lines(2000, days=20), 1050
     whole = dataset(written(tmp_path / "whole.csv", rows))
-    half = dataset(written(tmp_path / "half.csv", rows[:100]))
+    half = dataset(written(tmp_path / "half.csv", rows[:mid_day]))
 
-    np.testing.assert_array_equal(whole.features[:100], half.features)
-    assert len(half) == 100
-    assert whole.label[:101].sum() == 2
+    np.testing.assert_array_equal(whole.features[:mid_day], half.features)
+    assert len(half) == mid_day
+    assert half.day[-1] == whole.day[mid_day]
 
 
 def test_calibration_gives_the_share_of_the_training_window() -> None:
