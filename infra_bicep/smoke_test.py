@@ -101,14 +101,15 @@ async def post(http: httpx.AsyncClient, transaction: dict[str, Any]) -> None:
 
 
 async def scored(http: httpx.AsyncClient, transaction_id: str) -> dict[str, Any]:
-    """The transaction once it has a decision with an alert. Raises Failed where it got another one."""
+    """The transaction once it is HIGH and has an alert. Raises Failed where it got another decision."""
     while True:
         answer = await until(lambda: http.get(f"/transactions/{transaction_id}"), lambda got: got == 200)
         found: dict[str, Any] = answer.json()
-        if found["status"] == "scored" and found["alert_id"]:
+        if found["status"] == "scored" and found["risk_label"] == "HIGH" and found["alert_id"]:
             return found
         if found["status"] != "queued":
-            raise Failed(f"{transaction_id} is {found['status']} {found['risk_label']}, without an alert.")
+            decision = f"{found['status']} {found['risk_label']}, alert {found['alert_id']}"
+            raise Failed(f"{transaction_id} is {decision}: it should be HIGH with an alert.")
         await asyncio.sleep(BETWEEN_ATTEMPTS)
 
 

@@ -7,9 +7,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import httpx
 import psycopg
 import pytest
 
+from infra_bicep.smoke_test import Failed, scored
 from tests.end_to_end.stack import ROOT, Stack, running_stack
 
 
@@ -50,6 +52,21 @@ def test_a_working_stack_passes_and_keeps_no_open_alert(stack: Stack) -> None:
             "SELECT status, scores.risk_label FROM alerts JOIN scores USING (transaction_id)"
         )
         assert states.fetchall() == [("closed", "HIGH")]
+
+
+@pytest.mark.parametrize(
+    ("label", "alert_id", "complaint"),
+    [("MEDIUM", "an-id", "scored MEDIUM, alert an-id"), ("HIGH", None, "scored HIGH, alert None")],
+)
+async def test_a_decision_that_is_not_high_with_an_alert_fails(
+    label: str, alert_id: str | None, complaint: str
+) -> None:
+    found = {"status": "scored", "risk_label": label, "alert_id": alert_id}
+    answers = httpx.MockTransport(lambda _: httpx.Response(200, json=found))
+
+    async with httpx.AsyncClient(transport=answers, base_url="http://ingest.invalid") as http:
+        with pytest.raises(Failed, match=complaint):
+            await scored(http, "smoke-1")
 
 
 def test_a_stack_whose_scorer_hangs_fails_and_says_how_far_it_came(stack: Stack) -> None:
