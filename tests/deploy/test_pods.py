@@ -152,6 +152,24 @@ def before_stop(pod: Pod) -> int:
     return int(sleep["seconds"])
 
 
+def cookie_opened(manifests: list[Manifest]) -> bool:
+    """Whether every start of RabbitMQ lets the group read the files on its volume, Erlang's cookie among them."""
+    [rabbitmq] = [pod for pod in pods(manifests) if pod.owner == "rabbitmq"]
+    return rabbitmq.spec["securityContext"].get("fsGroupChangePolicy") != "OnRootMismatch"
+
+
+def test_rabbitmqs_cookie_stays_its_owners(sound: list[Manifest]) -> None:
+    assert not cookie_opened(sound)
+
+
+def test_a_cookie_that_is_opened_at_every_start_is_seen(sound: list[Manifest]) -> None:
+    broken = deepcopy(sound)
+    [rabbitmq] = [pod for pod in pods(broken) if pod.owner == "rabbitmq"]
+    rabbitmq.spec["securityContext"].pop("fsGroupChangePolicy")
+
+    assert cookie_opened(broken)
+
+
 def test_only_autoscalers_say_how_many_doors_there_are(overlay: list[Manifest]) -> None:
     assert [name for name, door in of_kind(overlay, "Deployment").items() if "replicas" in door["spec"]] == []
 
