@@ -1,4 +1,5 @@
-# One image for ingest and score (the Functions host, its own command) and for alerts and the jobs (another command). BASE_IMAGE can be another Debian with Python 3.13, as `make image-test` does.
+# One image for ingest and score (the Functions host, its own command) and for alerts and the jobs (another command).
+# BASE_IMAGE can be another Debian with Python 3.13, as `make image-test` does.
 ARG BASE_IMAGE=mcr.microsoft.com/azure-functions/python:4-python3.13
 
 FROM ${BASE_IMAGE} AS packages
