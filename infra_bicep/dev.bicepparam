@@ -24,7 +24,7 @@ param purgeProtection = false
 param dailyLogGigabytes = 1
 param budgetAmount = 500
 param budgetContacts = []
-param githubRepository = readEnvironmentVariable('GITHUB_REPOSITORY', '')
+param githubSubjectPrefix = readEnvironmentVariable('GITHUB_SUBJECT_PREFIX', '')
 param githubEnvironments = ['staging']
 
 // Known only when it is deployed; deploy.sh sets them.

@@ -72,8 +72,8 @@ param firstOfThisMonth string = '${utcNow('yyyy-MM')}-01'
 @description('Who else gets the mails, beside the owners.')
 param budgetContacts array
 
-@description('Repository owner/name whose workflows push images and roll out; empty: none.')
-param githubRepository string
+@description('How the tokens of workflows that push images and roll out begin, as GitHub says: repo:OWNER/NAME or repo:OWNER@ID/NAME@ID; empty: none.')
+param githubSubjectPrefix string
 
 @description('Deployment environments of that repository that roll out here.')
 param githubEnvironments array
@@ -92,7 +92,7 @@ module identities 'modules/identities.bicep' = {
     environmentName: environmentName
     location: location
     tags: tags
-    githubRepository: githubRepository
+    githubSubjectPrefix: githubSubjectPrefix
   }
 }
 
@@ -145,7 +145,7 @@ module federation 'modules/federation.bicep' = {
   params: {
     environmentName: environmentName
     oidcIssuerUrl: cluster.outputs.oidcIssuerUrl
-    githubRepository: githubRepository
+    githubSubjectPrefix: githubSubjectPrefix
     githubEnvironments: githubEnvironments
   }
 }
@@ -279,7 +279,7 @@ module budget 'modules/budget.bicep' = if (budgetAmount > 0) {
 }
 
 // Workflows read the outputs below from the last deployment; they change no infrastructure.
-resource githubReads 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(githubRepository)) {
+resource githubReads 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(githubSubjectPrefix)) {
   name: guid(resourceGroup().id, 'github', roles.reader)
   properties: {
     principalId: identities.outputs.github.objectId

@@ -25,7 +25,7 @@ param dailyLogGigabytes = -1
 param authorizedIpRanges = []
 param budgetAmount = 3000
 param budgetContacts = []
-param githubRepository = readEnvironmentVariable('GITHUB_REPOSITORY', '')
+param githubSubjectPrefix = readEnvironmentVariable('GITHUB_SUBJECT_PREFIX', '')
 param githubEnvironments = ['production']
 
 // Known only when it is deployed; deploy.sh sets them.

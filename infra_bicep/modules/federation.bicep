@@ -2,7 +2,9 @@
 
 param environmentName string
 param oidcIssuerUrl string
-param githubRepository string
+
+@description('How the subjects of the repository begin: repo:OWNER/NAME, or repo:OWNER@ID/NAME@ID where they carry ids.')
+param githubSubjectPrefix string
 
 @description('Deployment environments of the repository that roll out here.')
 param githubEnvironments array
@@ -32,9 +34,9 @@ resource fromCluster 'Microsoft.ManagedIdentity/userAssignedIdentities/federated
 }]
 
 // The main branch pushes images; a deployment environment, which may ask for approval, rolls them out.
-var branch = empty(githubRepository) ? [] : ['ref:refs/heads/main']
+var branch = empty(githubSubjectPrefix) ? [] : ['ref:refs/heads/main']
 var environments = [for name in githubEnvironments: 'environment:${name}']
-var githubSubjects = empty(githubRepository) ? [] : concat(branch, environments)
+var githubSubjects = empty(githubSubjectPrefix) ? [] : concat(branch, environments)
 
 resource github 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
   name: 'id-fraudsense-${environmentName}-github'
@@ -47,7 +49,7 @@ resource fromGithub 'Microsoft.ManagedIdentity/userAssignedIdentities/federatedI
   name: 'github-${uniqueString(subject)}'
   properties: {
     issuer: 'https://token.actions.githubusercontent.com'
-    subject: 'repo:${githubRepository}:${subject}'
+    subject: '${githubSubjectPrefix}:${subject}'
     audiences: [azureAudience]
   }
 }]

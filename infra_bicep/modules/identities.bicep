@@ -4,8 +4,8 @@ param environmentName string
 param location string
 param tags object
 
-@description('Repository owner/name whose workflows may roll out; empty: none.')
-param githubRepository string
+@description('How the subjects of the repository whose workflows may roll out begin; empty: none.')
+param githubSubjectPrefix string
 
 // Workloads in the cluster, and KEDA's operator, which reads the queue's length for all of them.
 var workloads = ['ingest', 'score', 'alerts', 'jobs', 'keda']
@@ -23,7 +23,7 @@ resource cluster 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' =
   tags: tags
 }
 
-resource github 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = if (!empty(githubRepository)) {
+resource github 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = if (!empty(githubSubjectPrefix)) {
   name: 'id-fraudsense-${environmentName}-github'
   location: location
   tags: tags
@@ -59,6 +59,6 @@ output cluster object = {
   objectId: cluster.properties.principalId
 }
 output github object = {
-  clientId: empty(githubRepository) ? '' : github!.properties.clientId
-  objectId: empty(githubRepository) ? '' : github!.properties.principalId
+  clientId: empty(githubSubjectPrefix) ? '' : github!.properties.clientId
+  objectId: empty(githubSubjectPrefix) ? '' : github!.properties.principalId
 }

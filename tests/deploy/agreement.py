@@ -7,6 +7,8 @@ from typing import Any
 
 import yaml
 
+from tests.deploy.agreed_logins import LOGINS
+from tests.deploy.agreed_names import NAMES
 from tests.deploy.bicep_types import inside, parse
 from tests.deploy.cluster import of_kind, ours, pods
 from tests.deploy.tree import Tree
@@ -156,7 +158,7 @@ def providers(tree: Tree) -> dict[str, Any]:
 
 SAME = (
     queue_name, queue_rules, user, ports, identities, environments, pushing_branch, image_name, vault_readers,
-    vault_secret, database_name, add_on, providers,
+    vault_secret, database_name, add_on, providers, *NAMES, *LOGINS,
 )  # fmt: skip
 
 
