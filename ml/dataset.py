@@ -26,9 +26,9 @@ _EPOCH = date(1970, 1, 1).toordinal()
 class Dataset:
     """N transactions in time order.
 
-    `ids` (N,), `account` (N,) a number for each account, `dollars` (N,) the amount in roughly dollars, `day` (N,)
-    UTC days as datetime64[D], `features` (N, F) with NaN where absent, `hits` (N, R) true where each active rule
-    fired, `label` (N,) 1 fraud, 0 legitimate, NaN unknown.
+    `ids` (N,) as their source writes them, `account` (N,) a number for each account, `dollars` (N,) the amount in
+    roughly dollars, `day` (N,) UTC days as datetime64[D], `features` (N, F) with NaN where absent, `hits` (N, R)
+    true where each active rule fired, `label` (N,) 1 fraud, 0 legitimate, NaN unknown.
     """
 
     ids: NDArray[np.str_]
@@ -110,7 +110,7 @@ class Collector:
 
     def _add(self, step: Step) -> None:
         transaction = step.transaction
-        self._ids.append(transaction.transaction_id)
+        self._ids.append(step.written_id)
         self._numbers.append(self._accounts.setdefault(transaction.account_id, len(self._accounts)))
         self._dollars.append(in_dollars(float(transaction.amount), transaction.currency))
         self._days.append(transaction.occurred_at.toordinal() - _EPOCH)

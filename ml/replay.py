@@ -22,13 +22,14 @@ from shared.transactions_csv import Row
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One transaction with its past: what the scorer would have seen, and the label that the file has for it."""
+    """One transaction with its past as the scorer would have seen it; label and id as the source has them."""
 
     transaction: Transaction
     history: History
     signals: Signals
     row: tuple[float, ...]
     is_fraud: bool | None
+    written_id: str
 
     @property
     def day(self) -> date:
@@ -44,7 +45,14 @@ class Learned(NamedTuple):
     day: date
 
 
-Labelled = tuple[Transaction, bool | None]
+class Labelled(NamedTuple):
+    """A transaction, the label that its source has for it, and its id as written there."""
+
+    transaction: Transaction
+    is_fraud: bool | None
+    written_id: str
+
+
 LabelFeed = Callable[[list[Step]], Iterable[Learned]]
 """Told the steps of each day when it is over; answers with the labels that come to be known because of them."""
 
@@ -89,25 +97,26 @@ def valid(rows: Iterable[Row], skipped: SkippedRows) -> Iterator[Labelled]:
         except InvalidTransaction as error:
             skipped.skip(row.line, str(error))
         else:
-            yield transaction, row.is_fraud
+            yield Labelled(transaction, row.is_fraud, row.written_id)
 
 
 def _in_order(labelled: Iterable[Labelled], source: str) -> Iterator[Labelled]:
     newest = datetime.min.replace(tzinfo=UTC)
-    for transaction, is_fraud in labelled:
+    for each in labelled:
+        transaction = each.transaction
         if transaction.occurred_at < newest:
             raise UserError(
                 f"{source} is not in time order: transaction {transaction.transaction_id} is older than the "
                 "one before it. Sort the file by its timestamp column."
             )
         newest = transaction.occurred_at
-        yield transaction, is_fraud
+        yield each
 
 
 def _days(labelled: Iterable[Labelled]) -> Iterator[list[Labelled]]:
     day: list[Labelled] = []
     for each in labelled:
-        if day and each[0].occurred_at.date() != day[0][0].occurred_at.date():
+        if day and each.transaction.occurred_at.date() != day[0].transaction.occurred_at.date():
             yield day
             day = []
         day.append(each)
@@ -122,14 +131,14 @@ class _Replay:
     signals: Signals = NO_SIGNALS
 
     def day(self, labelled: list[Labelled]) -> list[Step]:
-        self.signals = self.book.snapshot(labelled[0][0].occurred_at.date())
-        return [self._step(transaction, is_fraud) for transaction, is_fraud in labelled]
+        self.signals = self.book.snapshot(labelled[0].transaction.occurred_at.date())
+        return [self._step(*each) for each in labelled]
 
-    def _step(self, transaction: Transaction, is_fraud: bool | None) -> Step:
+    def _step(self, transaction: Transaction, is_fraud: bool | None, written_id: str) -> Step:
         self.book.add(transaction)
         history = self.histories.observe(transaction)
         row = feature_row(transaction, history, self.signals)
-        return Step(transaction, history, self.signals, row, is_fraud)
+        return Step(transaction, history, self.signals, row, is_fraud, written_id)
 
     def know(self, learned: Iterable[Learned]) -> None:
         for step, is_fraud, day in learned:

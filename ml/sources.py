@@ -99,12 +99,12 @@ class _Books:
 
     def labelled(self, transactions: Iterator[Recorded]) -> Iterator[Labelled]:
         for each in transactions:
-            outcome = each.outcome
+            outcome, its_id = each.outcome, each.transaction.transaction_id
             if outcome is None or outcome.known_at >= self._now:
-                yield each.transaction, None
+                yield Labelled(each.transaction, None, its_id)
                 continue
-            self._known[each.transaction.transaction_id] = outcome.known_at.date()
-            yield each.transaction, outcome.is_fraud
+            self._known[its_id] = outcome.known_at.date()
+            yield Labelled(each.transaction, outcome.is_fraud, its_id)
 
     def learned(self, day: list[Step]) -> list[Learned]:
         labels = [(step, self._known.pop(step.transaction.transaction_id, None)) for step in day]

@@ -15,7 +15,6 @@ from ml.experiment import Experiment, Known, Split, prepared
 from ml.export import as_npz, combiner_as_npz
 from ml.fit import Growth, Model, fit
 from ml.forest import load_scorer
-from ml.learned import LearnedCombiner
 from ml.manifest import COMBINER, FOREST, RULES, SIGNALS, Labels, Manifest, Metrics, Parameters, Window
 from ml.metrics import alerting, at_share, ranking
 from ml.model_folder import sealed, write_model
@@ -62,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     model = fit(experiment.window, experiment.window_labels, rules, growth)
     files = files_of(model, experiment, SHIPPED_RULES.read_bytes())
     manifest = sealed(manifest_of(model, experiment, growth), files)
-    write_model(args.out, manifest, files, {"forest": model.sklearn, "combiner": model.fitted.combiner})
+    write_model(args.out, manifest, files, {"forest": model.sklearn, "combiner": model.fitted.learned})
     load_scorer(args.out)
     print(_as_json(args.out, manifest) if args.json else _as_sentences(args.out, manifest, split))
     return 0
@@ -86,7 +85,7 @@ def days_of(file: CsvFile) -> tuple[date, date]:
         skipped.finish()
         raise nothing_in(file)
     ends = [first, *valid(deque(rows, maxlen=NEAR_THE_END), skipped)]
-    return ends[0][0].occurred_at.date(), ends[-1][0].occurred_at.date()
+    return ends[0].transaction.occurred_at.date(), ends[-1].transaction.occurred_at.date()
 
 
 def manifest_of(model: Model, experiment: Experiment, growth: Growth) -> Manifest:
@@ -120,8 +119,8 @@ def files_of(model: Model, experiment: Experiment, rules: bytes) -> dict[str, by
     window = experiment.window
     reference = reference_of(window.features, model.fitted.unseen).model_dump_json().encode()
     files = {FOREST: as_npz(model.forest), RULES: rules, SIGNALS: signals, REFERENCE: reference}
-    combiner = model.fitted.combiner
-    return files | {COMBINER: combiner_as_npz(combiner)} if isinstance(combiner, LearnedCombiner) else files
+    learned = model.fitted.learned
+    return files | {COMBINER: combiner_as_npz(learned)} if learned else files
 
 
 def _labels(experiment: Experiment, model: Model) -> Labels:

@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 
 
 class Row(NamedTuple):
-    """One transaction as it is posted, its label where the file has one, and the line it ends on."""
+    """One transaction as it is posted, its label where the file has one, the line it ends on, and its id as the
+    file writes it."""
 
     posted: dict[str, Any]
     is_fraud: bool | None
     line: int = 0
+    written_id: str = ""
 
 
 def read_transactions(
@@ -99,6 +101,7 @@ class _RowReader:
     """Makes of a row's cells what is posted and the label; `columns` each with its place in the row."""
 
     width: int
+    id_at: int
     columns: tuple[tuple[int, Column], ...]
     label: tuple[int, str] | None
     currency: str | None
@@ -117,7 +120,7 @@ class _RowReader:
         if self.currency:
             posted["currency"] = self.currency
             adjusted[f"amounts have no currency and are read as {self.currency}"] += 1
-        return Row(posted, self._label(cells), line)
+        return Row(posted, self._label(cells), line, cells[self.id_at])
 
     def _label(self, cells: Sequence[str]) -> bool | None:
         if self.label is None:
@@ -133,7 +136,8 @@ def _row_reader(header: Sequence[str], layout: Layout, currency: str) -> _RowRea
     columns = [(header.index(each.name), each) for each in layout.columns if each.name in header]
     has_currency = any(column.field == "currency" for _, column in columns)
     label_at = (header.index(layout.label), layout.label) if layout.label in header else None
-    return _RowReader(len(header), tuple(columns), label_at, None if has_currency else currency)
+    id_at = next(at for at, column in columns if column.field == "transaction_id")
+    return _RowReader(len(header), id_at, tuple(columns), label_at, None if has_currency else currency)
 
 
 def _read(column: Column, cell: str, adjusted: Adjusted) -> object:

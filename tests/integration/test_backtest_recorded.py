@@ -36,9 +36,9 @@ def files(tmp_path: Path, database_url: str) -> Path:
             amount=t.amount,
             occurred_at=t.occurred_at,
         )
-        for t, _ in labelled
+        for t, *_ in labelled
     ]
-    frauds = [(t.transaction_id, t.occurred_at + timedelta(days=7)) for t, is_fraud in labelled if is_fraud]
+    frauds = [(t.transaction_id, t.occurred_at + timedelta(days=7)) for t, is_fraud, _ in labelled if is_fraud]
     recorder = PostgresRecorder(database_url)
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(f"TRUNCATE {TABLES}")

@@ -31,7 +31,8 @@ def rules(*each: str) -> RuleSet:
 
 def a_step(amount: int, is_fraud: bool | None = None, days: int = 0) -> Step:
     transaction = a_transaction(amount=Decimal(amount), occurred_at=NOON.replace(day=1 + days))
-    return Step(transaction, History(), NO_SIGNALS, feature_row(transaction, History(), NO_SIGNALS), is_fraud)
+    row = feature_row(transaction, History(), NO_SIGNALS)
+    return Step(transaction, History(), NO_SIGNALS, row, is_fraud, transaction.transaction_id)
 
 
 def tallied(tried: RuleSet, present: RuleSet, *days: list[Step]) -> Backtest:

@@ -86,6 +86,7 @@ def test_the_handbooks_columns_are_renamed(tmp_path: Path) -> None:
         },
         is_fraud=False,
         line=2,
+        written_id="0",
     )
     assert skipped.adjusted == {ZONELESS: 1, "amounts have no currency and are read as EUR": 1}
 
