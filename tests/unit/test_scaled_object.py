@@ -1,11 +1,13 @@
 """The ScaledObject as the scaling simulation reads it."""
 
+import argparse
 import json
+import re
 from pathlib import Path
 
 import pytest
 
-from local.scale_sim.command import SHIPPED
+from local.scale_sim.command import SHIPPED, add_arguments
 from local.scale_sim.rules import DOWN, UP, Behavior, Kind, Policy, Rules, Select, desired_replicas
 from local.scale_sim.scaled_object import read_rules
 from local.supervisor import ROOT
@@ -33,6 +35,17 @@ def test_the_shipped_one_is_read_the_same_for_both_brokers() -> None:
 
     assert service_bus == rabbitmq
     assert (rabbitmq.minimum, rabbitmq.maximum, rabbitmq.polling) == (0, 20, 5)
+
+
+def test_the_measured_speed_is_one_number_in_the_manifest_the_document_and_the_simulated_day() -> None:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    day = parser.parse_args([])
+    said = f"{day.full:,.0f} transactions a second from full envelopes", f"{day.single:.0f} from envelopes of one"
+
+    for path in ("k8s/base/score/scaledobject.yaml", "docs/deploy.md"):
+        words = re.sub(r"[\s#]+", " ", (ROOT / path).read_text()).replace("envelopes of 100", "envelopes")
+        assert [number for number in said if number not in words] == [], path
 
 
 def test_what_one_scorer_holds_in_hand_is_no_reason_for_another() -> None:
