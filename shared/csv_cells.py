@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from hashlib import blake2b
-from math import isfinite
 
 from shared.domain.card_data import has_card_number
 
@@ -19,13 +18,21 @@ CellReader = Callable[[str, Adjusted], object]
 ZONELESS = "times without a zone are read as UTC"
 ROUNDED = "amounts with more than 4 decimals are rounded to 4"
 TOKENS = "card numbers are replaced by tokens"
+HALF_PLACES = "places without both latitude and longitude are left out"
 FITTED = "identifiers that the API would refuse are replaced by ones that it takes"
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9._:@+-]{1,64}")
 _NOT_IN_IDENTIFIERS = re.compile(r"[^A-Za-z0-9._:@+-]+")
 _AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,4})?")
 _FINEST = Decimal("0.0001")
+_SHORT_TEXT = re.compile(r"[^\x00-\x1f\x7f]{1,64}")
+_ABSENT = frozenset(("", "none", "nan", "<na>", "na", "n/a", "nat", "null"))
 _LABELS = dict.fromkeys(("1", "1.0", "true", "yes"), True) | dict.fromkeys(("0", "0.0", "false", "no"), False)
+
+
+def is_absent(cell: str) -> bool:
+    """Whether it is empty, or what pandas and databases write for that."""
+    return cell.lower() in _ABSENT
 
 
 def as_identifier(text: str) -> str:
@@ -63,6 +70,15 @@ def text(cell: str, _adjusted: Adjusted) -> str:
     return cell
 
 
+def short_text(cell: str, _adjusted: Adjusted) -> str:
+    """What the API takes as a text."""
+    if not _SHORT_TEXT.fullmatch(cell):
+        raise ValueError("is longer than 64 characters or holds control characters")
+    if has_card_number(cell):
+        raise ValueError("holds a card number")
+    return cell
+
+
 def currency(cell: str, adjusted: Adjusted) -> str:
     """The code in capitals."""
     return text(cell, adjusted).upper()
@@ -96,20 +112,29 @@ def instant(cell: str, adjusted: Adjusted) -> str:
     return at.isoformat().replace("+00:00", "Z")
 
 
-def degrees(cell: str, _adjusted: Adjusted) -> float:
-    """A finite number."""
+def latitude(cell: str, _adjusted: Adjusted) -> float:
+    """Degrees."""
+    return _degrees(cell, most=90)
+
+
+def longitude(cell: str, _adjusted: Adjusted) -> float:
+    """Degrees."""
+    return _degrees(cell, most=180)
+
+
+def _degrees(cell: str, most: int) -> float:
     try:
         value = float(cell)
     except ValueError as error:
         raise ValueError("is no number") from error
-    if not isfinite(value):
-        raise ValueError("is not finite")
+    if not abs(value) <= most:
+        raise ValueError(f"is not between -{most} and {most} degrees")
     return value
 
 
 def label(cell: str) -> bool | None:
-    """Whether it is fraud; None for an empty cell. Raises ValueError."""
-    if not cell:
+    """Whether it is fraud; None for an absent cell. Raises ValueError."""
+    if is_absent(cell):
         return None
     known = _LABELS.get(cell.lower())
     if known is None:

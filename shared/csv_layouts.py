@@ -14,7 +14,10 @@ LABEL = "is_fraud"
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """What a file calls a field of the posted transaction, and how its cells are read."""
+    """What a file calls a field of the posted transaction, and how its cells are read.
+
+    Cells that are no good cost the row where they are required, and are left out elsewhere.
+    """
 
     name: str
     field: str
@@ -65,14 +68,14 @@ OWN = Layout(
         Column("timestamp", "timestamp", cells.instant),
         Column("merchant_id", "merchant_id", cells.identifier),
         Column("currency", "currency", cells.currency, required=False),
-        Column("merchant_category", "merchant_category", cells.text, required=False),
-        Column("geo_lat", "geo_lat", cells.degrees, required=False),
-        Column("geo_lon", "geo_lon", cells.degrees, required=False),
-        Column("home_lat", "home_lat", cells.degrees, required=False),
-        Column("home_lon", "home_lon", cells.degrees, required=False),
-        Column("channel", "channel", cells.text, required=False),
-        Column("device_id", "device_id", cells.text, required=False),
-        Column("ip_address", "ip_address", cells.text, required=False),
+        Column("merchant_category", "merchant_category", cells.short_text, required=False),
+        Column("geo_lat", "geo_lat", cells.latitude, required=False),
+        Column("geo_lon", "geo_lon", cells.longitude, required=False),
+        Column("home_lat", "home_lat", cells.latitude, required=False),
+        Column("home_lon", "home_lon", cells.longitude, required=False),
+        Column("channel", "channel", cells.short_text, required=False),
+        Column("device_id", "device_id", cells.short_text, required=False),
+        Column("ip_address", "ip_address", cells.short_text, required=False),
     )
 )
 SPARKOV = Layout(
@@ -82,11 +85,11 @@ SPARKOV = Layout(
         Column("amt", "amount", cells.amount),
         Column("trans_date_trans_time", "timestamp", cells.instant),
         Column("merchant", "merchant_id", cells.identifier),
-        Column("category", "merchant_category", cells.text, required=False),
-        Column("merch_lat", "geo_lat", cells.degrees, required=False),
-        Column("merch_long", "geo_lon", cells.degrees, required=False),
-        Column("lat", "home_lat", cells.degrees, required=False),
-        Column("long", "home_lon", cells.degrees, required=False),
+        Column("category", "merchant_category", cells.short_text, required=False),
+        Column("merch_lat", "geo_lat", cells.latitude, required=False),
+        Column("merch_long", "geo_lon", cells.longitude, required=False),
+        Column("lat", "home_lat", cells.latitude, required=False),
+        Column("long", "home_lon", cells.longitude, required=False),
     )
 )
 """Of the Sparkov generator, as in Kaggle's fraudTrain.csv."""

@@ -9,8 +9,9 @@ from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from shared.command_line import UserError
-from shared.csv_cells import Adjusted, label
+from shared.csv_cells import HALF_PLACES, Adjusted, is_absent, label
 from shared.csv_layouts import Column, CsvFile, Layout, layout_of
+from shared.messages.transaction_errors import PLACES
 from shared.skipped_rows import SkippedRows
 
 if TYPE_CHECKING:
@@ -32,9 +33,8 @@ def read_transactions(
 ) -> Iterator[Row]:
     """Rows of the file in its order, at most `limit`; those that cannot be read are noted in `skipped` instead.
 
-    Identifiers, amounts and times that the API would not take are made to fit, card numbers become tokens, unknown
-    columns are dropped. Raises UserError for a file that cannot be read so, and where too many rows are left out
-    (at the end only the caller can tell: see SkippedRows.finish).
+    Identifiers, amounts and times that the API would not take are made to fit, card numbers become tokens; unknown
+    columns and optional cells that are no good are dropped. Raises UserError for a file that cannot be read so.
     """
     return islice(_rows(file, skipped or SkippedRows(str(file))), limit)
 
@@ -104,8 +104,8 @@ class _RowReader:
     id_at: int
     columns: tuple[tuple[int, Column], ...]
     label: tuple[int, str] | None
-    currency: str | None
-    """That of a file without a column for it."""
+    currency: str
+    """That of rows which name none."""
 
     def row(self, cells: Sequence[str], line: int, adjusted: Adjusted) -> Row:
         """Raises ValueError with what is wrong."""
@@ -115,11 +115,11 @@ class _RowReader:
         posted: dict[str, Any] = {}
         for at, column in self.columns:
             cell = cells[at].strip()
-            if cell or column.required:
+            if column.required:
                 posted[column.field] = _read(column, cell, adjusted)
-        if self.currency:
-            posted["currency"] = self.currency
-            adjusted[f"amounts have no currency and are read as {self.currency}"] += 1
+            elif not is_absent(cell):
+                _read_if_good(column, cell, posted, adjusted)
+        _complete(posted, self.currency, adjusted)
         return Row(posted, self._label(cells), line, cells[self.id_at])
 
     def _label(self, cells: Sequence[str]) -> bool | None:
@@ -134,10 +134,9 @@ class _RowReader:
 
 def _row_reader(header: Sequence[str], layout: Layout, currency: str) -> _RowReader:
     columns = [(header.index(each.name), each) for each in layout.columns if each.name in header]
-    has_currency = any(column.field == "currency" for _, column in columns)
     label_at = (header.index(layout.label), layout.label) if layout.label in header else None
     id_at = next(at for at, column in columns if column.field == "transaction_id")
-    return _RowReader(len(header), id_at, tuple(columns), label_at, None if has_currency else currency)
+    return _RowReader(len(header), id_at, tuple(columns), label_at, currency)
 
 
 def _read(column: Column, cell: str, adjusted: Adjusted) -> object:
@@ -145,6 +144,25 @@ def _read(column: Column, cell: str, adjusted: Adjusted) -> object:
         return column.read(cell, adjusted)
     except ValueError as error:
         raise ValueError(f"column {column.name}: {error}") from error
+
+
+def _read_if_good(column: Column, cell: str, posted: dict[str, Any], adjusted: Adjusted) -> None:
+    try:
+        posted[column.field] = column.read(cell, adjusted)
+    except ValueError as error:
+        adjusted[f"cells are taken for empty: column {column.name} {error}"] += 1
+
+
+def _complete(posted: dict[str, Any], currency: str, adjusted: Adjusted) -> None:
+    """Name the currency where the row does not, and drop half places."""
+    if "currency" not in posted:
+        posted["currency"] = currency
+        adjusted[f"amounts have no currency and are read as {currency}"] += 1
+    for place in PLACES:
+        given = [name for name in place if name in posted]
+        if len(given) == 1:
+            del posted[given[0]]
+            adjusted[HALF_PLACES] += 1
 
 
 def _expect_text(cells: Sequence[str]) -> None:

@@ -179,12 +179,9 @@ BAD_CELLS: dict[str, tuple[str, str]] = {
     "nothing paid": ("amount", "0.00"),
     "a refund": ("amount", "-5.00"),
     "no amount": ("amount", ""),
-    "no currency": ("currency", ""),
     "an unknown currency": ("currency", "XXY"),
     "no time": ("timestamp", "yesterday"),
     "a time to come": ("timestamp", "2999-01-01T00:00:00Z"),
-    "half a place": ("home_lat", ""),
-    "no place": ("home_lat", "91.5"),
     "no label": ("is_fraud", "maybe"),
 }
 
