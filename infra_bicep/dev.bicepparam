@@ -6,7 +6,8 @@ param privateEndpoints = false
 param clusterTier = 'Free'
 param zones = []
 param systemNodes = 1
-param systemVmSize = 'Standard_D2ads_v5'
+// Four cores, so that the cluster's own pods, KEDA and its add-on fit on one node.
+param systemVmSize = 'Standard_D4ads_v5'
 param userVmSize = 'Standard_D2ads_v5'
 param maxUserNodes = 3
 param authorizedIpRanges = []

@@ -18,7 +18,7 @@ param privateEndpoints bool
 @allowed(['Free', 'Standard'])
 param clusterTier string
 
-@description('Availability zones of the nodes; empty: wherever there is room.')
+@description('Availability zones of the nodes, which the way out then spans as well; empty: wherever there is room.')
 param zones array
 
 param systemNodes int
@@ -103,6 +103,7 @@ module network 'modules/network.bicep' = {
     location: location
     tags: tags
     clusterPrincipalId: identities.outputs.cluster.objectId
+    zones: zones
   }
 }
 

@@ -87,6 +87,10 @@ resource cluster 'Microsoft.ContainerService/managedClusters@2026-05-01' = {
         availabilityZones: zones
         vnetSubnetID: nodesSubnetId
         maxPods: 60
+        // Else on from Kubernetes 1.37, and names are looked up at an address that our network policies do not know.
+        localDNSProfile: {
+          mode: 'Disabled'
+        }
         // Nothing of ours may keep a node here: ours are in the other pool, which shrinks with the work.
         nodeTaints: ['CriticalAddonsOnly=true:NoSchedule']
         upgradeSettings: {
@@ -108,6 +112,10 @@ resource cluster 'Microsoft.ContainerService/managedClusters@2026-05-01' = {
         availabilityZones: zones
         vnetSubnetID: nodesSubnetId
         maxPods: 60
+        // Else on from Kubernetes 1.37, and names are looked up at an address that our network policies do not know.
+        localDNSProfile: {
+          mode: 'Disabled'
+        }
         upgradeSettings: {
           maxSurge: '33%'
         }

@@ -7,12 +7,16 @@ param location string
 param tags object
 param clusterPrincipalId string
 
+@description('Availability zones of the nodes; where there are any, the way out must outlive one of them too.')
+param zones array
+
+// StandardV2 lies in all zones of the region, Standard in one of them; address and gateway must be alike.
 resource egressAddress 'Microsoft.Network/publicIPAddresses@2025-09-01' = {
   name: 'pip-fraudsense-${environmentName}-egress'
   location: location
   tags: tags
   sku: {
-    name: 'Standard'
+    name: empty(zones) ? 'Standard' : 'StandardV2'
   }
   properties: {
     publicIPAllocationMethod: 'Static'
@@ -25,7 +29,7 @@ resource egress 'Microsoft.Network/natGateways@2025-09-01' = {
   location: location
   tags: tags
   sku: {
-    name: 'Standard'
+    name: empty(zones) ? 'Standard' : 'StandardV2'
   }
   properties: {
     idleTimeoutInMinutes: 10
