@@ -17,8 +17,8 @@ from shared.database.deployments import read_deployments
 from shared.database.listed import read_lists
 from shared.database.signals import newest_signals, newest_version
 from shared.domain.decision import Decision
-from shared.domain.deployment import Deployments
-from shared.domain.errors import ModelInvalid
+from shared.domain.deployment import Deployments, Stage
+from shared.domain.errors import FraudSenseError, ModelInvalid
 from shared.domain.history import History
 from shared.domain.lists import NO_LISTS, Lists
 from shared.domain.scoring import Scorer
@@ -34,6 +34,10 @@ logger = logging.getLogger(__name__)
 REFRESHED_EVERY = timedelta(seconds=10)
 ANSWERING = timedelta(seconds=3)
 """No batch waits longer for news."""
+
+
+class NotAsDeployed(FraudSenseError):
+    """Other models decide than those that the database names; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,8 @@ class BatchScorer:
 class DeployedModels:
     """Hands out what to score a batch with; between batches, at most every ten seconds, it asks for news.
 
-    What fails to load is logged and counted, and what runs is kept. Safe for threads, which take turns.
+    What fails to load is logged, counted and told by `check`, and what runs is kept. Safe for threads, which take
+    turns.
     """
 
     def __init__(
@@ -96,10 +101,20 @@ class DeployedModels:
     def scorer(self, now: datetime) -> BatchScorer:
         """For one batch; never fails, and asks for news for 3 s at most."""
         with self._turn:
-            if self._clock() - self._asked_at >= REFRESHED_EVERY.total_seconds():
-                self._refresh()
-                self._asked_at = self._clock()
+            self._keep_up()
             return BatchScorer(self._snapshot.at(now))
+
+    def check(self) -> None:
+        """Raises NotAsDeployed where the news could not be had or loaded; asks for them as a batch would."""
+        with self._turn:
+            self._keep_up()
+            if self._problem:
+                raise NotAsDeployed(self._problem)
+
+    def _keep_up(self) -> None:
+        if self._clock() - self._asked_at >= REFRESHED_EVERY.total_seconds():
+            self._refresh()
+            self._asked_at = self._clock()
 
     def _refresh(self) -> None:
         try:
@@ -130,7 +145,7 @@ class DeployedModels:
         """All of them, or none where one cannot be loaded."""
         if deployments == self._deployments:
             return
-        loaded = {version: self._loaded(version) for version in deployments.versions}
+        loaded = {version: self._load(version, deployments.stage(version)) for version in deployments.versions}
         canary = deployments.canary
         former = self._models.champion.model_version
         self._models = ScoringSnapshot(
@@ -150,6 +165,14 @@ class DeployedModels:
             shadows=deployments.shadows,
         )
 
+    def _load(self, model_version: str, stage: Stage) -> Scorer:
+        try:
+            return self._loaded(model_version)
+        except FraudSenseError as error:
+            running = self._models.champion.model_version
+            told = f"The {stage} {model_version} cannot be loaded; scoring with {running}. {error}"
+            raise NotAsDeployed(told) from error
+
     def _loaded(self, model_version: str) -> Scorer:
         """From memory where it serves already; raises ModelInvalid or RegistryUnavailable."""
         for scorer in (self._model, *self._models.scorers):
@@ -166,8 +189,13 @@ class DeployedModels:
 
     def _tell_failure(self, error: Exception) -> None:
         metrics.count(metrics.RELOAD_FAILURES)
-        problem = f"{type(error).__name__}: {error}"
+        version = self._models.champion.model_version
+        problem = str(error) if isinstance(error, NotAsDeployed) else _unreadable(error, version)
         if problem != self._problem:
-            version = self._models.champion.model_version
             log(logger, logging.ERROR, Event.RELOAD_FAILED, problem, keeps=version)
         self._problem = problem
+
+
+def _unreadable(error: Exception, running: str) -> str:
+    cause = f"{type(error).__name__}: {error}"
+    return f"Deployments, lists or signals cannot be read; scoring with {running}. {cause}"

@@ -1,4 +1,4 @@
-"""Whether the scorer is ready: its services answer, and it does not pause for poison."""
+"""Whether score is ready: its services answer, the deployed models decide, it does not pause for poison."""
 
 import time
 from collections.abc import Callable, Mapping

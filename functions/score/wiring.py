@@ -47,7 +47,7 @@ def wire(settings: Settings, scorer: Scorer, sleep: Callable[[float], object] = 
         recorder=recorder,
         announcer=RedisAnnouncer(redis),
         put_back=_put_back(settings),
-        health=Health({"redis": history.check, "postgres": recorder.check}),
+        health=Health({"redis": history.check, "postgres": recorder.check, "models": models.check}),
         retry_budget=timedelta(seconds=settings.retry_budget_seconds),
         poison_limits=PoisonLimits(settings.poison_window, settings.poison_minimum, settings.poison_share),
         poison_pause=timedelta(seconds=settings.poison_pause_seconds),

@@ -46,6 +46,12 @@ class Deployments:
         named = (self.champion, self.canary and self.canary.model_version, *self.shadows)
         return frozenset(version for version in named if version)
 
+    def stage(self, version: str) -> Stage:
+        """What one of `versions` does."""
+        if version == self.champion:
+            return Stage.CHAMPION
+        return Stage.SHADOW if version in self.shadows else Stage.CANARY
+
 
 def bucket(salt: str, account_id: str) -> int:
     """The account's place among 10,000: SHA-256 of salt and account id, as a number, modulo 10,000."""

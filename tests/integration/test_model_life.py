@@ -14,7 +14,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from functions.score.deployments import DeployedModels
+from functions.score.deployments import DeployedModels, NotAsDeployed
+from functions.score.health import Health
 from ml.__main__ import COMMANDS
 from ml.forest import load_scorer
 from shared.command_line import main
@@ -198,6 +199,41 @@ def test_a_reload_that_fails_keeps_what_runs_until_it_is_mended(
     life.ml("register", str(life.registry.parent / "model-2"))
 
     assert life.deciding() == [two]
+
+
+@pytest.mark.parametrize(("stage", "share"), [("champion", []), ("canary", ["--share", "5%"]), ("shadow", [])])
+def test_a_scorer_is_not_ready_until_what_is_deployed_can_be_loaded(
+    life: Life, stage: str, share: list[str]
+) -> None:
+    version, health = life.registered(1), Health({"models": life.models.check}, clock=lambda: life.clock)
+    life.ml("promote", version, "--stage", stage, *share)
+    missing(life, version)
+
+    before_a_message = health.problem()
+    life.ml("register", str(life.registry.parent / "model-1"))
+    life.clock += 10
+
+    assert before_a_message is not None
+    assert before_a_message.startswith(
+        f"models: The {stage} {version} cannot be loaded; scoring with {SHIPPED.model_version}. "
+        f"{life.registry} holds no model {version}: register it"
+    )
+    assert health.problem() is None
+
+
+@pytest.mark.parametrize("spoiled", [missing, altered, misnamed, away])
+def test_nor_is_one_that_keeps_what_runs(life: Life, spoiled: Callable[[Life, str], None]) -> None:
+    one, two = life.registered(1), life.registered(2)
+    life.ml("promote", one, "--stage", "champion")
+    assert life.deciding() == [one]
+    life.ml("promote", two, "--stage", "champion")
+    spoiled(life, two)
+    try:
+        life.clock += 10
+        with pytest.raises(NotAsDeployed, match=f"; scoring with {one}\\."):
+            life.models.check()
+    finally:
+        life.connection.execute("ALTER TABLE IF EXISTS gone RENAME TO model_deployments")
 
 
 def test_lists_and_signals_are_read_even_where_a_model_cannot_be(life: Life) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -136,6 +137,20 @@ def test_a_message_is_back_on_the_queue_when_a_service_stays_away(
             return received.body
 
     assert asyncio.run(body_on_the_queue()) == message
+
+
+def test_ready_asks_for_the_deployed_models_too(settings: Settings, tmp_path: Path) -> None:
+    chosen = settings.model_copy(update={"model_registry": str(tmp_path)})
+    deploy = "INSERT INTO model_deployments (model_version, stage, manifest) VALUES ('forest-0', 'serving', '{}')"
+    with psycopg.connect(settings.postgres_url, autocommit=True) as database:
+        database.execute(deploy)
+        try:
+            problem = wire(chosen, scorer_for(chosen)).health.problem()
+        finally:
+            database.execute("DELETE FROM model_deployments WHERE model_version = 'forest-0'")
+
+    assert problem is not None
+    assert problem.startswith("models: The champion forest-0 cannot be loaded; scoring with ")
 
 
 def test_without_a_queue_the_message_stays_with_the_host(settings: Settings) -> None:
