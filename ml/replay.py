@@ -45,6 +45,10 @@ class Learned(NamedTuple):
     day: date
 
 
+AHEAD = timedelta(days=36_525)
+"""Files may hold made-up days that are still to come; what lies further ahead is a mistake."""
+
+
 class Labelled(NamedTuple):
     """A transaction, the label that its source has for it, and its id as written there."""
 
@@ -89,8 +93,11 @@ def observed(labelled: Iterable[Labelled], source: str, feed: LabelFeed = no_lab
 
 
 def valid(rows: Iterable[Row], skipped: SkippedRows) -> Iterator[Labelled]:
-    """The rows as transactions with labels; those that the API would refuse are noted in `skipped` instead."""
-    now = datetime.now(UTC)
+    """The rows as transactions with labels; those that the API would refuse are noted in `skipped` instead.
+
+    Other than there, times may lie ahead.
+    """
+    now = datetime.now(UTC) + AHEAD
     for row in rows:
         try:
             transaction = valid_transaction(row.posted, now=now)

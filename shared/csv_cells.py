@@ -16,6 +16,7 @@ CellReader = Callable[[str, Adjusted], object]
 """Reads a stripped cell; raises ValueError with what is wrong, in words that follow the column's name."""
 
 ZONELESS = "times without a zone are read as UTC"
+EPOCH_SECONDS = "times are read as seconds since 1970"
 ROUNDED = "amounts with more than 4 decimals are rounded to 4"
 TOKENS = "card numbers are replaced by tokens"
 HALF_PLACES = "places without both latitude and longitude are left out"
@@ -24,6 +25,7 @@ FITTED = "identifiers that the API would refuse are replaced by ones that it tak
 _IDENTIFIER = re.compile(r"[A-Za-z0-9._:@+-]{1,64}")
 _NOT_IN_IDENTIFIERS = re.compile(r"[^A-Za-z0-9._:@+-]+")
 _AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,4})?")
+_EPOCH_SECONDS = re.compile(r"[0-9]{9,10}(\.[0-9]+)?")
 _FINEST = Decimal("0.0001")
 _SHORT_TEXT = re.compile(r"[^\x00-\x1f\x7f]{1,64}")
 _ABSENT = frozenset(("", "none", "nan", "<na>", "na", "n/a", "nat", "null"))
@@ -99,9 +101,12 @@ def amount(cell: str, adjusted: Adjusted) -> str:
 
 
 def instant(cell: str, adjusted: Adjusted) -> str:
-    """RFC 3339; a time without a zone is one in UTC."""
+    """RFC 3339; a time without a zone is one in UTC, and 9 or 10 digits are seconds since 1970."""
     if cell.endswith("Z") and "T" in cell:
         return cell
+    if _EPOCH_SECONDS.fullmatch(cell):
+        adjusted[EPOCH_SECONDS] += 1
+        return _rfc3339(datetime.fromtimestamp(float(cell), UTC))
     try:
         at = datetime.fromisoformat(text(cell, adjusted))
     except ValueError as error:
@@ -109,6 +114,10 @@ def instant(cell: str, adjusted: Adjusted) -> str:
     if at.tzinfo is None:
         adjusted[ZONELESS] += 1
         at = at.replace(tzinfo=UTC)
+    return _rfc3339(at)
+
+
+def _rfc3339(at: datetime) -> str:
     return at.isoformat().replace("+00:00", "Z")
 
 

@@ -14,7 +14,9 @@ def after(read: int, bad: int) -> SkippedRows:
     return skipped
 
 
-@pytest.mark.parametrize(("read", "bad"), [(4000, 0), (4000, 1), (100, 5), (99, 50), (1, 0), (0, 0)])
+@pytest.mark.parametrize(
+    ("read", "bad"), [(4000, 0), (4000, 1), (4000, 2000), (100, 50), (99, 98), (1, 0), (0, 0)]
+)
 def test_a_few_bad_rows_stop_nothing(read: int, bad: int) -> None:
     after(read, bad).finish()
 
@@ -22,7 +24,11 @@ def test_a_few_bad_rows_stop_nothing(read: int, bad: int) -> None:
 @pytest.mark.parametrize(
     ("read", "bad", "sentence"),
     [
-        (100, 6, r"cards\.csv: 6 of 100 rows cannot be used, more than 5%: 6 times column amount: is no number"),
+        (
+            100,
+            51,
+            r"cards\.csv: 51 of 100 rows cannot be used, more than 50%: 51 times column amount: is no number",
+        ),
         (10, 10, r"cards\.csv holds no transactions that can be used: 10 times column amount"),
         (1, 1, r"1 times column amount: is no number \(first in line 2\)"),
     ],
@@ -32,11 +38,18 @@ def test_too_many_bad_rows_end_in_a_sentence(read: int, bad: int, sentence: str)
         after(read, bad).finish()
 
 
-def test_the_end_of_a_hopeless_file_is_not_waited_for() -> None:
-    skipped = after(5000, 999)
+@pytest.mark.parametrize(("read", "bad", "is_warned"), [(100, 5, False), (100, 6, True), (99, 50, False)])
+def test_many_bad_rows_are_told_as_a_warning(read: int, bad: int, is_warned: bool) -> None:
+    (told,) = after(read, bad).sentences()
 
-    with pytest.raises(UserError, match="1,000 of 5,000 rows cannot be used"):
-        skipped.skip(1001, "column amount: is no number")
+    assert told.startswith("WARNING: cards.csv: " if is_warned else "cards.csv: ")
+
+
+def test_rows_may_be_bad_at_the_start_and_good_later() -> None:
+    skipped = after(1000, 1000)
+    skipped.read = 2000
+
+    skipped.finish()
 
 
 def test_what_was_left_out_or_adjusted_is_told() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from shared.command_line import UserError
-from shared.csv_cells import HALF_PLACES, ROUNDED, ZONELESS, as_identifier
+from shared.csv_cells import EPOCH_SECONDS, HALF_PLACES, ROUNDED, ZONELESS, as_identifier
 from shared.csv_layouts import CsvFile
 from shared.messages.transaction_in import parse_transaction
 from shared.skipped_rows import SkippedRows
@@ -127,6 +127,15 @@ def test_an_amount_is_written_as_the_api_takes_it(tmp_path: Path, cell: str, pos
 
     assert first.posted["amount"] == posted
     assert skipped.adjusted[ROUNDED] == adjusted
+
+
+def test_a_time_may_be_in_seconds_since_1970(tmp_path: Path) -> None:
+    text, skipped = OWN.replace("2019-01-01T00:03:38Z", "1546301018.5"), SkippedRows("the file")
+
+    first, _ = read_transactions(CsvFile(a_file(tmp_path, text)), skipped=skipped)
+
+    assert first.posted["timestamp"] == "2019-01-01T00:03:38.500000Z"
+    assert skipped.adjusted == {EPOCH_SECONDS: 1}
 
 
 @pytest.mark.parametrize(

@@ -221,11 +221,32 @@ def test_bad_first_and_last_rows_stop_no_command(tmp_path: Path, command: str) -
 
 
 @pytest.mark.parametrize("command", READERS)
+def test_a_file_with_many_bad_rows_is_taken_with_a_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    path = tmp_path / "some.csv"
+    path.write_bytes(with_cells("amount", "-5.00", range(0, len(lines()) - 1, 10)))
+
+    assert main("python -m ml", "", COMMANDS, READERS[command](str(path))) == 0
+    assert "WARNING: " in capsys.readouterr().err
+
+
+def test_days_to_come_can_be_evaluated(tmp_path: Path) -> None:
+    path = tmp_path / "some.csv"
+    path.write_text("".join(lines()).replace(",2025-", ",2045-"))
+    days = [word.replace("2025", "2045") for word in READERS["evaluate"](str(path))]
+
+    assert main("python -m ml", "", COMMANDS, days) == 0
+    assert json.loads(Path(f"{path}.json").read_text())["skipped"]["rows"] == 0
+
+
+@pytest.mark.parametrize("command", READERS)
 def test_too_many_bad_rows_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str) -> None:
     path = tmp_path / "some.csv"
-    path.write_bytes(with_cells("amount", "0.00", range(200)))
+    rows = len(lines()) - 1
+    path.write_bytes(with_cells("amount", "0.00", range(rows // 2 + 1)))
 
-    assert "rows cannot be used, more than 5%: 200 times /amount" in refusal(command, path, capsys)
+    assert f"rows cannot be used, more than 50%: {rows // 2 + 1:,} times /amount" in refusal(command, path, capsys)
 
 
 def test_a_report_counts_what_was_left_out_and_adjusted(tmp_path: Path) -> None:
