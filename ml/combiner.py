@@ -1,6 +1,5 @@
 """Learns from labels how to make one risk of features, forest and rules, where labels suffice."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,13 +8,16 @@ from numpy.typing import NDArray
 from ml.contest import contest
 from ml.learned import LearnedCombiner, design
 from ml.learners import Examples, boosted, logistic
-from ml.manifest import Mode
-from shared.domain.risk import Combiner, Findings, NoisyOr
+from ml.manifest import BOTH, Mode
+from shared.domain.risk import Combiner, EitherCombiner, Findings, NoisyOr
 
 Floats = NDArray[np.float64]
 
 FEWEST_OF_A_CLASS = 25
 """Labelled frauds, and labelled legitimate transactions, below which nothing is learned from them."""
+
+ENOUGH_FRAUDS = 200
+"""Labelled frauds below which what they taught is served beside the unlabelled combination, not instead of it."""
 
 FEWEST_HITS = 20
 """Labelled transactions that a rule must have fired on before its weight is learned."""
@@ -36,6 +38,12 @@ class Fitted:
     mode: Mode
     validation: dict[Mode, float]
     unseen: Floats
+
+    @property
+    def learned(self) -> LearnedCombiner | None:
+        """What labels taught, if anything."""
+        combiner = self.combiner.learned if isinstance(self.combiner, EitherCombiner) else self.combiner
+        return combiner if isinstance(combiner, LearnedCombiner) else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,11 +72,17 @@ class _Material:
         rows[:, features + 1 :] *= self.taught
         return Examples(rows, self.labels[self.known], features)
 
-    def combiner(self, examples: Examples, mode: Mode, seeds: Sequence[int]) -> LearnedCombiner:
-        """What the examples teach."""
-        model = logistic(examples) if mode == "logistic" else boosted(examples, seeds)
-        declared = np.where(self.taught, 0.0, self.unlabelled.weights)
+    def learned(self, mode: Mode, seed: int) -> LearnedCombiner:
+        """What the examples teach. Beside the unlabelled combination, no rule's declared weight counts twice."""
+        examples, seeds = self.examples(), range(seed, seed + BOOSTED_MODELS)
+        model = logistic(examples) if mode.startswith("logistic") else boosted(examples, seeds)
+        known = self.taught | (mode in BOTH.values())
+        declared = np.where(known, 0.0, self.unlabelled.weights)
         return LearnedCombiner(self.unlabelled.calibration, model, declared)
+
+    def served(self, learned: LearnedCombiner, mode: Mode) -> Combiner:
+        """The combiner of the mode."""
+        return EitherCombiner(learned, self.unlabelled) if mode in BOTH.values() else learned
 
 
 def fit_combiner(findings: Findings, labels: Floats, *, unlabelled: NoisyOr, seed: int) -> Fitted:
@@ -82,18 +96,22 @@ def fit_combiner(findings: Findings, labels: Floats, *, unlabelled: NoisyOr, see
     if examples.fewest_of_a_class < FEWEST_OF_A_CLASS:
         return Fitted(unlabelled, "unlabelled", {}, np.array(unlabelled.risks(findings)))
     outcome = contest(examples, seed)
-    combiner = material.combiner(examples, outcome.mode, range(seed, seed + BOOSTED_MODELS))
-    scores = combiner.model.scores(material.rows)
+    mode = outcome.mode if examples.labels.sum() >= ENOUGH_FRAUDS else BOTH[outcome.mode]
+    learned = material.learned(mode, seed)
+    scores = learned.model.scores(material.rows)
     scores[material.known] = outcome.scores
-    return Fitted(combiner, outcome.mode, outcome.validation, combiner.risks_of(scores, material.hits))
+    unseen = learned.risks_of(scores, material.hits)
+    if mode in BOTH.values():
+        unseen = 1 - (1 - unseen) * (1 - np.array(unlabelled.risks(findings)))
+    return Fitted(material.served(learned, mode), mode, outcome.validation, unseen)
 
 
 def combiner_of(mode: Mode, findings: Findings, labels: Floats, *, unlabelled: NoisyOr, seed: int) -> Combiner:
-    """As `fit_combiner`, of this mode without a contest; one boosted model is enough to compare with others."""
+    """As `fit_combiner`, of this mode without a contest."""
     if mode == "unlabelled":
         return unlabelled
     material = _material(findings, labels, unlabelled)
-    return material.combiner(material.examples(), mode, [seed])
+    return material.served(material.learned(mode, seed), mode)
 
 
 def _material(findings: Findings, labels: Floats, unlabelled: NoisyOr) -> _Material:

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from ml.boosting import BoostedTrees
 from ml.learned import LearnedCombiner
 from ml.logistic import LogisticRegression
-from ml.manifest import COMBINER, FOREST, RULES, SIGNALS, Manifest, checksum, read_manifest
+from ml.manifest import BOTH, COMBINER, FOREST, RULES, SIGNALS, Manifest, checksum, read_manifest
 from ml.trees import CompleteTrees
 from shared.domain.errors import ModelInvalid
 from shared.domain.features import FEATURES
-from shared.domain.risk import Calibration, Combiner, NoisyOr, Thresholds
+from shared.domain.risk import Calibration, Combiner, EitherCombiner, NoisyOr, Thresholds
 from shared.domain.rules import RuleSet
 from shared.domain.scoring import Scorer
 from shared.messages.signals_json import signals_from
@@ -106,13 +106,15 @@ def _forest(content: bytes, manifest: Manifest) -> IsolationForest:
 
 
 def _combiner(content: bytes | None, manifest: Manifest, rules: RuleSet, calibration: Calibration) -> Combiner:
+    unlabelled = NoisyOr(calibration, tuple(rule.weight for rule in rules.active))
     if content is None:
-        return NoisyOr(calibration, tuple(rule.weight for rule in rules.active))
+        return unlabelled
     arrays, columns = _arrays(content), len(manifest.features) + 1 + len(rules.active)
-    model = _boosted(arrays, columns) if manifest.mode == "boosted" else _logistic(arrays, columns)
+    model = _boosted(arrays, columns) if manifest.mode.startswith("boosted") else _logistic(arrays, columns)
     if arrays["declared"].shape != (len(rules.active),):
         raise ValueError("the combiner was made for other rules")
-    return LearnedCombiner(calibration, model, arrays["declared"])
+    learned = LearnedCombiner(calibration, model, arrays["declared"])
+    return EitherCombiner(learned, unlabelled) if manifest.mode in BOTH.values() else learned
 
 
 def _logistic(arrays: Mapping[str, NDArray[Any]], columns: int) -> LogisticRegression:

@@ -15,8 +15,11 @@ FORMAT: Literal[2] = 2
 MANIFEST, FOREST, COMBINER = "manifest.json", "forest.npz", "combiner.npz"
 RULES, SIGNALS = "rules.yaml", "signals.json"
 
-Mode = Literal["unlabelled", "logistic", "boosted"]
-"""How forest, rules and features become one risk: by noisy-or, or by what labels taught."""
+Mode = Literal["unlabelled", "logistic", "boosted", "logistic-and-unlabelled", "boosted-and-unlabelled"]
+"""How forest, rules and features become one risk: by noisy-or, by what labels taught, or by both."""
+
+BOTH: dict[Mode, Mode] = {"logistic": "logistic-and-unlabelled", "boosted": "boosted-and-unlabelled"}
+"""What labels taught -> the same beside the noisy-or."""
 
 
 class _Part(BaseModel):

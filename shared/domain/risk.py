@@ -9,7 +9,7 @@ much as a tail of `(1 - w) ** 3`, every hit and every bit of anomaly raises the 
 from bisect import bisect_right
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from math import exp, log, log1p, pow, prod
+from math import exp, log, log1p, nextafter, pow, prod
 from typing import Protocol
 
 from shared.domain.decision import RiskLabel
@@ -95,6 +95,18 @@ class Contributions:
     rules: tuple[float, ...]
     features: tuple[float, ...] = ()
 
+    def sharing(self, total: float) -> "Contributions":
+        """What raised the risk, as its share of `total`; what lowered it counts for 0."""
+        raised = sum(part for part in (self.forest, *self.rules, *self.features) if part > 0)
+        unit = total / raised if raised else 0.0
+        rules, features = [tuple([max(part, 0.0) * unit for part in each]) for each in (self.rules, self.features)]
+        return Contributions(max(self.forest, 0.0) * unit, rules, features)
+
+    def with_rules(self, other: "Contributions") -> "Contributions":
+        """The forest's and the rules' parts of both, in the same unit."""
+        rules = [one + more for one, more in zip(self.rules, other.rules, strict=True)]
+        return Contributions(self.forest + other.forest, tuple(rules), self.features)
+
 
 class Combiner(Protocol):
     """Makes one risk of what features, forest and rules say."""
@@ -131,6 +143,33 @@ class NoisyOr:
 
     def _fired(self, hits: Collection[float]) -> list[float]:
         return [weight for weight, fired in zip(self.weights, hits, strict=True) if fired]
+
+
+@dataclass(frozen=True, slots=True)
+class EitherCombiner:
+    """The combiner where few labels taught one: `risk = 1 - (1 - learned) * (1 - unlabelled)`.
+
+    Few labels know few kinds of fraud; what they never saw stays as risky as without labels.
+    """
+
+    learned: Combiner
+    unlabelled: NoisyOr
+
+    def risks(self, findings: Findings) -> list[float]:
+        """As the protocol."""
+        pairs = zip(self.learned.risks(findings), self.unlabelled.risks(findings), strict=True)
+        return [combined(learned, [unlabelled]) for learned, unlabelled in pairs]
+
+    def contributions(self, findings: Findings) -> list[Contributions]:
+        """As the protocol; the unit is `doubt_removed`, which what `learned` was raised by shares."""
+        removed = [doubt_removed(min(risk, _SURE)) for risk in self.learned.risks(findings)]
+        learned, unlabelled = self.learned.contributions(findings), self.unlabelled.contributions(findings)
+        parts = zip(learned, removed, unlabelled, strict=True)
+        return [one.sharing(total).with_rules(other) for one, total, other in parts]
+
+
+_SURE = nextafter(1, 0)
+"""The largest risk that leaves any doubt."""
 
 
 def rule_contributions(weights: Iterable[float], hits: Iterable[float]) -> tuple[float, ...]:

@@ -5,12 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score
 
-from ml.combiner import FEWEST_OF_A_CLASS, Fitted, combiner_of, fit_combiner
+from ml.combiner import ENOUGH_FRAUDS, FEWEST_OF_A_CLASS, Fitted, combiner_of, fit_combiner
 from ml.learned import LearnedCombiner, design
 from ml.logistic import LogisticRegression
 from ml.manifest import Mode
-from shared.domain.risk import Calibration, Findings, NoisyOr
+from shared.domain.risk import Calibration, Combiner, EitherCombiner, Findings, NoisyOr
 
 CALIBRATION = Calibration((0.0, 0.5, 1.0), (1.0, 0.1, 1e-6))
 UNLABELLED = NoisyOr(CALIBRATION, (0.3, 0.9))
@@ -61,8 +62,85 @@ def test_too_few_labels_of_a_class_leave_the_unlabelled_combination(frauds: int)
     assert fit.unseen.tolist() == UNLABELLED.risks(examples(frauds=frauds)[0])
 
 
-def test_enough_labels_are_learned_from() -> None:
-    assert fitted(frauds=FEWEST_OF_A_CLASS).mode == "logistic"
+@pytest.mark.parametrize(
+    ("frauds", "mode", "kind"),
+    [
+        (FEWEST_OF_A_CLASS, "logistic-and-unlabelled", EitherCombiner),
+        (ENOUGH_FRAUDS - 1, "logistic-and-unlabelled", EitherCombiner),
+        (ENOUGH_FRAUDS, "logistic", LearnedCombiner),
+    ],
+)
+def test_what_few_labels_taught_is_served_beside_the_unlabelled_combination(
+    frauds: int, mode: Mode, kind: type[Combiner]
+) -> None:
+    fit = fitted(frauds=frauds)
+
+    assert fit.mode == mode
+    assert type(fit.combiner) is kind
+    assert fit.learned is not None
+
+
+def test_thresholds_of_few_labels_are_taken_from_risks_of_both() -> None:
+    findings, labels = examples(frauds=100)
+    labels[::2] = NAN
+    fit = fit_combiner(findings, labels, unlabelled=UNLABELLED, seed=7)
+
+    served = np.array(fit.combiner.risks(findings))
+    assert fit.unseen[::2] == pytest.approx(served[::2], abs=1e-12)
+    assert fit.unseen[1::2].tolist() != served[1::2].tolist()
+    assert (fit.unseen >= UNLABELLED.risks(findings)).all()
+
+
+def two_attacks(seed: int, count: int = 4000) -> tuple[Findings, NDArray[np.float64], NDArray[np.float64]]:
+    """Small amounts at a fraudulent merchant, and large amounts anywhere, which are strange and hit a rule."""
+    chance = np.random.default_rng(seed)
+    at_merchant, large = chance.random((2, count)) < 0.01
+    amounts = chance.normal(size=count) - 1.5 * at_merchant + 3 * large
+    shares = chance.normal(size=count) + 6 * at_merchant
+    hits = np.column_stack([chance.random(count) < 0.01 + 0.6 * large, np.zeros(count)])
+    anomalies = (0.4 + 0.15 * large + 0.05 * chance.normal(size=count)).clip(0, 1)
+    rows = np.column_stack([amounts, shares, np.full(count, NAN)])
+    return Findings(rows, anomalies, hits), at_merchant.astype(float), large.astype(float)
+
+
+def test_labels_of_one_attack_leave_the_others_as_well_found_as_without_labels() -> None:
+    seen, at_merchant, large = two_attacks(seed=7)
+    new, same, attacked = two_attacks(seed=8)
+    fit = fit_combiner(seen, np.where(large == 1, NAN, at_merchant), unlabelled=UNLABELLED, seed=7)
+    assert fit.learned is not None
+
+    combiners = UNLABELLED, fit.combiner, fit.learned
+    unlabelled, both, alone = [
+        average_precision_score(attacked[same == 0], np.array(each.risks(new))[same == 0]) for each in combiners
+    ]
+    assert unlabelled > 0.5
+    assert both > unlabelled - 0.05
+    assert alone < unlabelled / 2
+
+
+def test_of_a_risk_by_few_labels_all_parts_are_doubt_removed() -> None:
+    combiner = fitted(frauds=100).combiner
+    findings = one(3.0, anomaly=0.6, hits=(True, True))
+    [parts], [risk] = combiner.contributions(findings), combiner.risks(findings)
+
+    assert parts.forest + sum(parts.rules) + sum(parts.features) == pytest.approx(-np.log(1 - risk))
+    assert min(parts.forest, *parts.rules, parts.features[0]) > 0
+
+
+def test_what_labels_are_sure_of_can_be_explained() -> None:
+    sure = LogisticRegression(50.0, *np.ones((5, 6)))
+    combiner = EitherCombiner(LearnedCombiner(CALIBRATION, sure, np.zeros(2)), UNLABELLED)
+
+    [parts] = combiner.contributions(one(3.0))
+
+    assert combiner.risks(one(3.0)) == [1.0]
+    assert parts.features[0] > 0
+
+
+def test_what_lowered_the_risk_is_no_part_of_it() -> None:
+    [parts] = fitted(frauds=100).combiner.contributions(one(-3.0))
+
+    assert parts.features[0] == 0
 
 
 def test_a_linear_world_keeps_the_champion_and_a_crooked_one_takes_the_challenger() -> None:

@@ -16,12 +16,12 @@ from ml.combiner import fit_combiner
 from ml.export import FOREST_COLUMNS, as_npz, combiner_as_npz, exported
 from ml.forest import load_scorer
 from ml.learned import LearnedCombiner
-from ml.manifest import COMBINER, FOREST, MANIFEST, RULES, SIGNALS, Labels, Mode, read_manifest
+from ml.manifest import BOTH, COMBINER, FOREST, MANIFEST, RULES, SIGNALS, Labels, Mode, read_manifest
 from ml.model_folder import JOBLIB, sealed, write_model
 from shared.command_line import main
 from shared.domain.errors import ModelInvalid
 from shared.domain.features import FEATURES
-from shared.domain.risk import Calibration, Findings, NoisyOr
+from shared.domain.risk import Calibration, EitherCombiner, Findings, NoisyOr
 from shared.domain.signals import PriceLevel, Signals
 from shared.messages.signals_json import signals_document
 from shared.rules_file import load_rules
@@ -44,7 +44,7 @@ def a_combiner(mode: Mode) -> LearnedCombiner:
     """Frauds are high in the first feature; where trees are to win, on either side of it."""
     seen, chance = findings(), np.random.default_rng(8)
     first = np.asarray(seen.rows)[:, 0]
-    odds = 3 * (first if mode == "logistic" else np.abs(first)) - 5
+    odds = 3 * (first if mode == "logistic" else np.abs(first) - 0.3) - 4
     labels = (chance.random(len(first)) < 1 / (1 + np.exp(-odds))).astype(float)
     fitted = fit_combiner(seen, labels, unlabelled=NoisyOr(CALIBRATION, WEIGHTS), seed=7)
     assert fitted.mode == mode
@@ -80,6 +80,19 @@ def test_a_learned_combiner_is_read_as_it_was_trained(folder: Path, combiner: Le
 
     assert served.risks(findings()) == combiner.risks(findings())
     assert served.contributions(findings(5)) == combiner.contributions(findings(5))
+
+
+def test_what_few_labels_taught_is_read_beside_the_unlabelled_combination(
+    folder: Path, combiner: LearnedCombiner
+) -> None:
+    manifest = read_manifest(folder)
+    files = {name: (folder / name).read_bytes() for name in manifest.files}
+    few = sealed(manifest.model_copy(update={"mode": BOTH[manifest.mode]}), files)
+    (folder / MANIFEST).write_text(few.model_dump_json())
+
+    both = EitherCombiner(combiner, NoisyOr(CALIBRATION, WEIGHTS))
+    assert load_scorer(folder).combiner.risks(findings()) == both.risks(findings())
+    assert both.risks(findings(5)) != combiner.risks(findings(5))
 
 
 def test_its_version_names_the_mode(folder: Path) -> None:
