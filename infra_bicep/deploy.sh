@@ -22,6 +22,9 @@ fail() {
     exit "${2:-1}"
 }
 
+# Before what an older one cannot even read.
+[ "${BASH_VERSINFO[0]}" -ge 4 ] || fail "This bash is older than 4: on macOS, brew install bash." 2
+
 step() {
     printf '\n== %s\n' "$1" >&2
 }
@@ -61,11 +64,11 @@ read_arguments() {
         case $1 in
             --env | --location | --digest)
                 [ $# -gt 1 ] || fail "$1 needs a value; see the head of this file." 2
-                declare -g "${1#--}=$2"
+                printf -v "${1#--}" %s "$2"
                 shift 2
                 ;;
             --rollout | --yes | --running | --destroy)
-                declare -g "${1#--}=1"
+                printf -v "${1#--}" 1
                 shift
                 ;;
             --dry-run)
@@ -79,6 +82,13 @@ read_arguments() {
     [ -z "$digest" ] || [[ $digest =~ ^sha256:[0-9a-f]{64}$ ]] || fail "--digest must be sha256: and 64 hex digits." 2
     group=rg-fraudsense-$env
     state=$root/.local-azure-$env
+    [ -z "$dry_run" ] || use_passing_state
+}
+
+# What a run left behind stays as it is, for kubectl by hand among others, when the next one only prints.
+use_passing_state() {
+    state=$(mktemp -d)
+    trap 'rm -rf "$state"' EXIT
 }
 
 need() {
@@ -161,14 +171,17 @@ sign_in_to_cluster() {
 # AKS brings KEDA, but not its HTTP add-on.
 install_http_add_on() {
     step "KEDA HTTP add-on"
+    local add_on=$root/infra_bicep/http-add-on extra=()
+    [ ! -f "$add_on-$env.yaml" ] || extra=(--values "$add_on-$env.yaml")
     run helm upgrade --install http-add-on keda-add-ons-http --repo https://kedacore.github.io/charts \
         --version "$chart_version" --namespace keda --create-namespace \
-        --values "$root/infra_bicep/http-add-on.yaml" --wait --timeout 10m
+        --values "$add_on.yaml" ${extra[@]+"${extra[@]}"} --wait --timeout 10m
 }
 
 roll_out() {
     step "Migration, then the doors"
-    sed -i "s/^IMAGE_DIGEST=.*/IMAGE_DIGEST=$digest/" "$values"
+    sed "s/^IMAGE_DIGEST=.*/IMAGE_DIGEST=$digest/" "$values" > "$values.new"
+    mv "$values.new" "$values"
     run "$root/k8s/apply.sh" "$state/k8s/overlays/azure-$env"
 }
 

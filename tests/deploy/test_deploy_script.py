@@ -6,11 +6,13 @@ import re
 import shlex
 import subprocess
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from shutil import copytree
 from typing import NamedTuple
 
 import pytest
+import yaml
 
 from infra_bicep.azure_env import filled
 from tests.deploy.tools import ROOT
@@ -185,6 +187,37 @@ def test_a_dry_run_says_what_it_would_do_and_asks_nobody(deploy) -> None:
     printed = [shlex.split(line) for line in ran.said.splitlines() if line.startswith(("az ", "helm "))]
     assert printed[1][:5] == ["az", "group", "create", "--name", "rg-fraudsense-dev"]
     assert any(words[:2] == ["helm", "upgrade"] for words in printed)
+
+
+def test_a_dry_run_leaves_what_a_real_one_wrote(deploy, tmp_path) -> None:
+    deploy("--env", "dev")
+    state = tmp_path / "root" / ".local-azure-dev"
+    before = {file: file.read_bytes() for file in state.rglob("*") if file.is_file()}
+
+    ran = deploy("--env", "dev", "--location", "westeurope", "--dry-run")
+
+    assert ran.code == 0, ran.said
+    assert {file: file.read_bytes() for file in state.rglob("*") if file.is_file()} == before
+    assert before[state / "outputs.json"]
+
+
+def values_files(ran: Ran) -> list[str]:
+    """The files of values that helm is given, in its order: later ones win."""
+    [helm] = [shlex.split(line) for line in ran.asked if line.startswith("helm")]
+    return [Path(after).name for word, after in pairwise(helm) if word == "--values"]
+
+
+def replicas(*files: str) -> tuple[int, int]:
+    """Interceptors and scalers of the HTTP add-on that those files keep."""
+    values = [yaml.safe_load((ROOT / "infra_bicep" / file).read_text()) for file in files]
+    return values[-1]["interceptor"]["replicas"]["min"], values[-1]["scaler"]["replicas"]
+
+
+def test_in_production_the_way_in_outlives_a_pod_and_a_zone(deploy) -> None:
+    small, large = values_files(deploy("--env", "dev")), values_files(deploy("--env", "prod"))
+
+    assert (small, large) == (["http-add-on.yaml"], ["http-add-on.yaml", "http-add-on-prod.yaml"])
+    assert (replicas(*small), replicas(*large)) == ((1, 1), (3, 2))
 
 
 def test_tearing_down_deletes_the_group_and_frees_the_vaults_name(deploy) -> None:
