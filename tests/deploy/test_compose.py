@@ -293,10 +293,14 @@ def test_prometheus_accepts_its_configuration(promtool: Tool) -> None:
 
 
 def test_prometheus_refuses_a_configuration_without_sense(promtool: Tool, tmp_path: Path) -> None:
+    shutil.copy(FOLDER / "alert-rules.yml", tmp_path)
     broken = tmp_path / "prometheus.yml"
     broken.write_text((FOLDER / "prometheus.yml").read_text().replace("targets:", "target:"))
 
-    assert promtool("check", "config", broken).returncode != 0
+    result = promtool("check", "config", broken)
+
+    assert result.returncode != 0
+    assert "field target not found" in result.stdout
 
 
 def test_prometheus_asks_each_door_where_it_listens(compose: Compose) -> None:
