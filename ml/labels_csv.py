@@ -11,8 +11,10 @@ from typing import IO, Any
 
 from shared.command_line import UserError
 from shared.csv_cells import as_identifier
+from shared.csv_layouts import other_delimiter
 from shared.domain.labels import Label
 from shared.messages.label_in import InvalidLabel, parse_label
+from shared.transactions_csv import is_gzip, is_misnamed
 
 IDS, VERDICTS = ("transaction_id", "trans_num"), ("label", "is_fraud")
 _OPTIONAL = ("known_at", "source", "by", "note")
@@ -50,13 +52,13 @@ def read_labels(path: Path, defaults: Defaults) -> Iterator[Found]:
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}.") from error
     except UnicodeDecodeError as error:
+        if is_misnamed(path):
+            raise UserError(f"{path} is neither a gzip file nor a CSV in UTF-8; fetch it again.") from error
         raise UserError(f"{path} is not text in UTF-8; save it as CSV in UTF-8.") from error
 
 
 def _open(path: Path) -> IO[str]:
-    with path.open("rb") as file:
-        is_gzip = file.read(2) == b"\x1f\x8b"
-    opener: Callable[..., IO[str]] = gzip.open if is_gzip else open
+    opener: Callable[..., IO[str]] = gzip.open if is_gzip(path) else open
     return opener(path, "rt", encoding="utf-8-sig", newline="")
 
 
@@ -80,6 +82,8 @@ def _found(line: int, cell_of: dict[str | Any, str | Any], columns: tuple[str, s
 
 def _column(header: list[str], names: tuple[str, ...], path: Path) -> str:
     found = [name for name in names if name in header]
+    if not found and (signs := other_delimiter(header)):
+        raise UserError(f"{path} has {signs} between its cells. Save it with commas.")
     if not found:
         problem = f"lacks a column {' or '.join(names)}" if header else "is empty"
         raise UserError(

@@ -95,16 +95,20 @@ def observed(labelled: Iterable[Labelled], source: str, feed: LabelFeed = no_lab
 def valid(rows: Iterable[Row], skipped: SkippedRows) -> Iterator[Labelled]:
     """The rows as transactions with labels; those that the API would refuse are noted in `skipped` instead.
 
-    Other than there, times may lie ahead.
+    Unlike there, times may lie ahead, and of the rows with one id only the first is taken.
     """
-    now = datetime.now(UTC) + AHEAD
+    now, ids = datetime.now(UTC) + AHEAD, set[str]()
     for row in rows:
         try:
             transaction = valid_transaction(row.posted, now=now)
         except InvalidTransaction as error:
             skipped.skip(row.line, str(error))
-        else:
-            yield Labelled(transaction, row.is_fraud, row.written_id)
+            continue
+        if transaction.transaction_id in ids:
+            skipped.skip(row.line, "an earlier row has the same transaction id")
+            continue
+        ids.add(transaction.transaction_id)
+        yield Labelled(transaction, row.is_fraud, row.written_id)
 
 
 def _in_order(labelled: Iterable[Labelled], source: str) -> Iterator[Labelled]:

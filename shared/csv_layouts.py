@@ -150,7 +150,18 @@ def _renamed(names: Mapping[str, str]) -> Layout:
     return Layout(tuple(columns), names.get(LABEL, LABEL))
 
 
+def other_delimiter(header: Sequence[str]) -> str | None:
+    """What seems to stand between the cells of a header that is one cell, where this is no comma."""
+    whole = header[0] if len(header) == 1 else ""
+    return next((name for sign, name in _DELIMITERS.items() if sign in whole), None)
+
+
+_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+
+
 def _unknown(file: CsvFile, header: Sequence[str], lacking: Sequence[str]) -> UserError:
+    if signs := other_delimiter(header):
+        return UserError(f"{file} has {signs} between its cells. Save it with commas.")
     problem = f"lacks the column(s) {', '.join(lacking)}" if any(header) else "is empty"
     return UserError(
         f"{file} {problem}. The first line must name the columns: either "

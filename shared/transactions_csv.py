@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from shared.command_line import UserError
@@ -48,6 +49,17 @@ def line_count(file: CsvFile) -> int | None:
         return None
 
 
+def is_gzip(path: Path) -> bool:
+    """By its first bytes; raises OSError."""
+    with path.open("rb") as raw:
+        return raw.read(2) == b"\x1f\x8b"
+
+
+def is_misnamed(path: Path) -> bool:
+    """Whether it is no gzip file though it is named like one; raises OSError."""
+    return path.suffix == ".gz" and not is_gzip(path)
+
+
 def _rows(file: CsvFile, skipped: SkippedRows) -> Iterator[Row]:
     try:
         with _open(file) as lines:
@@ -62,9 +74,7 @@ def _rows(file: CsvFile, skipped: SkippedRows) -> Iterator[Row]:
 
 def _open(file: CsvFile) -> IO[str]:
     """As text; bytes that are no UTF-8 become lone surrogates, so that they spoil their row only."""
-    with file.path.open("rb") as raw:
-        is_gzip = raw.read(2) == b"\x1f\x8b"
-    opener: Callable[..., IO[str]] = gzip.open if is_gzip else open
+    opener: Callable[..., IO[str]] = gzip.open if is_gzip(file.path) else open
     return opener(file.path, "rt", encoding="utf-8-sig", errors="surrogateescape", newline="")
 
 
@@ -72,10 +82,12 @@ def _header(reader: "Reader", file: CsvFile) -> list[str]:
     try:
         header = [name.strip() for name in next(reader, [])]
         _expect_text(header)
-    except csv.Error as error:
+    except (csv.Error, ValueError) as error:
+        if is_misnamed(file.path):
+            raise UserError(f"{file} is neither a gzip file nor a CSV in UTF-8; fetch it again.") from error
+        if isinstance(error, ValueError):
+            raise UserError(f"{file} {error}.") from error
         raise UserError(f"{file}, line 1: {error}. The first line must name the columns.") from error
-    except ValueError as error:
-        raise UserError(f"{file} {error}.") from error
     return header
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -50,7 +51,7 @@ def packed(damaged: Callable[[bytes], bytes]) -> bytes:
 
 def unsorted() -> bytes:
     header, *rows = lines()
-    return "".join([header, *rows[:50], *rows[10:20], *rows[50:]]).encode()
+    return "".join([header, *rows[:10], *rows[20:50], *rows[10:20], *rows[50:]]).encode()
 
 
 UNREADABLE: dict[str, tuple[Callable[[], bytes], str]] = {
@@ -58,6 +59,8 @@ UNREADABLE: dict[str, tuple[Callable[[], bytes], str]] = {
     "packed and empty": (lambda: gzip.compress(b""), "is empty"),
     "no gzip after its first bytes": (lambda: b"\x1f\x8bno gzip", "damaged or cut short"),
     "other columns": (lambda: b"a,b,c\n1,2,3\n", "lacks"),
+    "with semicolons": (lambda: first(8).replace(",", ";").encode(), "has semicolons between its cells"),
+    "with tabs": (lambda: first(8).replace(",", "\t").encode(), "has tabs between its cells"),
     "Latin-1": (lambda: first(8).replace("sim", "sím").encode("latin-1"), "not text in UTF-8"),
     "UTF-16": (lambda: first(8).encode("utf-16"), "not text in UTF-8"),
     "no text": (lambda: bytes(1000), "first line must name"),
@@ -128,6 +131,16 @@ def test_what_is_too_little_to_tell_anything_is_said(
     path.write_bytes(content())
 
     assert sentence in refusal(command, path, capsys)
+
+
+@pytest.mark.parametrize("command", ALL)
+def test_other_bytes_under_the_name_of_a_gzip_file_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    path = tmp_path / "some.csv.gz"
+    path.write_bytes(Random(7).randbytes(1000))
+
+    assert "some.csv.gz is neither a gzip file nor a CSV in UTF-8" in refusal(command, path, capsys)
 
 
 @pytest.mark.parametrize("command", ALL)
@@ -229,6 +242,16 @@ def test_a_file_with_many_bad_rows_is_taken_with_a_warning(
 
     assert main("python -m ml", "", COMMANDS, READERS[command](str(path))) == 0
     assert "WARNING: " in capsys.readouterr().err
+
+
+def test_an_id_that_comes_again_is_left_out_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "some.csv"
+    path.write_bytes(with_cells("transaction_id", "the-same", range(7, 10)))
+
+    assert main("python -m ml", "", COMMANDS, READERS["backtest"](str(path))) == 0
+
+    told = "left out: 2 times an earlier row has the same transaction id (first in line 10)"
+    assert told in capsys.readouterr().err
 
 
 def test_days_to_come_can_be_evaluated(tmp_path: Path) -> None:
