@@ -29,6 +29,41 @@ def identity_names(tree: Tree) -> dict[str, Any]:
     return {file: [name.replace("account.who", "who") for name in names] for file, names in named.items()}
 
 
+def federated(tree: Tree) -> dict[str, Any]:
+    """Which identity each ServiceAccount stands for: the one of its name, and `keda` for KEDA's operator."""
+    accounts = tree.bicep("modules/federation.bicep")["variables"]["serviceAccounts"]["value"]
+    return {
+        "names": [each["who"].replace("keda", "keda-operator") for each in accounts],
+        "subjects": [each["subject"].rpartition(":")[2] for each in accounts],
+    }
+
+
+def handed_on(tree: Tree) -> dict[str, Any]:
+    """Whose identity modules get and outputs tell: that of the name under which they get or tell it."""
+    text = tree.text("infra_bicep/main.bicep")
+    outputs = re.findall(r"^output ([A-Z]+)_(\w+) string = identities\.outputs\.(\w+)\.(\w+)$", text, re.MULTILINE)
+    given = re.findall(r"(\w+)PrincipalId: identities\.outputs\.(\w+)\.(\w+)", text)
+    what = {"CLIENT_ID": "clientId", "OBJECT_ID": "objectId", "NAME": "name"}
+    return {
+        "named": [(who.lower(), what[value]) for who, value, _, _ in outputs]
+        + [(who, "objectId") for who, *_ in given],
+        "meant": [(who, value) for _, _, who, value in outputs] + [(who, value) for _, who, value in given],
+    }
+
+
+def services_users(tree: Tree) -> dict[str, Any]:
+    """Who logs in to Redis, and who owns the database, in Bicep and in the manifests."""
+    modules = tree.bicep("main.bicep")["modules"]
+    owner, users = modules["postgres"]["config"]["params"], modules["redis"]["config"]["params"]["userObjectIds"]
+    pods = ours(tree.overlay("azure-prod"))
+    doors = {pod.owner for pod in pods if any(each["name"] == "REDIS_LOGIN" for each in pod.container["env"])}
+    [migrates] = [pod.spec["serviceAccountName"] for pod in pods if pod.owner == "migrate"]
+    return {
+        "Bicep": ({_whose(user) for user in users}, {_whose(owner["adminName"]), _whose(owner["adminObjectId"])}),
+        "manifests": (doors, {migrates}),
+    }
+
+
 def github_subjects(tree: Tree) -> dict[str, Any]:
     """Whose tokens Azure takes for the workflows': main's, and those of deployment environments."""
     branches = yaml.safe_load(tree.text(".github/workflows/ci.yml"))[True]["push"]["branches"]
@@ -84,6 +119,11 @@ def service_bus_connection(tree: Tree) -> dict[str, Any]:
     }
 
 
+def _whose(expression: Any) -> str:
+    """The identity in `identities.outputs.WHO.…`."""
+    return str(re.findall(r"'operand_1': '(\w+)'", str(expression))[-1])
+
+
 def _keys(env: list[Manifest]) -> set[str]:
     """The ConfigMap's keys that stand for somebody."""
     refs = [each.get("valueFrom", {}).get("configMapKeyRef", {}) for each in env]
@@ -112,4 +152,7 @@ def _read(env: list[Manifest]) -> tuple[str, str]:
     return ref["name"], ref["key"]
 
 
-LOGINS = (identity_order, identity_names, github_subjects, logins, telemetry_secrets, service_bus_connection)
+LOGINS = (
+    identity_order, identity_names, federated, handed_on, services_users, github_subjects, logins,
+    telemetry_secrets, service_bus_connection,
+)  # fmt: skip

@@ -22,6 +22,7 @@ PARTS = (
 )  # fmt: skip
 
 IDENTITIES, FEDERATION = "infra_bicep/modules/identities.bicep", "infra_bicep/modules/federation.bicep"
+MAIN = "infra_bicep/main.bicep"
 BEHIND = "k8s/components/http-scale-to-zero/behind-gateway/kustomization.yaml"
 
 BUILDKIT = re.compile(r"^(RUN|COPY|ADD)\b.* ?(--(mount|link|chmod|parents|network|security)\b|<<)", re.MULTILINE)
@@ -131,6 +132,12 @@ def test_all_places_say_the_same(fact: Fact, tree: Tree) -> None:
         ("external_scaler", "k8s/components/http-scale-to-zero/alerts.yaml", ":9090", ":9091"),
         ("identity_order", IDENTITIES, "['ingest', 'score',", "['score', 'ingest',"),
         ("identity_order", IDENTITIES, "clientId: workload[1]", "clientId: workload[2]"),
+        ("federated", FEDERATION, "who: 'score'", "who: 'alerts'"),
+        ("handed_on", MAIN, "PrincipalId: identities.outputs.score", "PrincipalId: identities.outputs.jobs"),
+        ("handed_on", MAIN, "identities.outputs.keda.clientId", "identities.outputs.jobs.clientId"),
+        ("handed_on", MAIN, "outputs.alerts.objectId\noutput INGEST", "outputs.alerts.clientId\noutput INGEST"),
+        ("services_users", MAIN, "outputs.alerts.objectId\n    ]", "outputs.jobs.objectId\n    ]"),
+        ("services_users", MAIN, "adminName: identities.outputs.jobs", "adminName: identities.outputs.score"),
         ("identity_names", FEDERATION, "}-github'", "}-workflows'"),
         ("github_subjects", FEDERATION, "'${githubSubjectPrefix}:", "'repo:${githubSubjectPrefix}:"),
         ("github_subjects", FEDERATION, "'environment:$", "'env:$"),
