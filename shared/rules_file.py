@@ -1,4 +1,4 @@
-"""The rules file: YAML to a RuleSet, and every mistake in it as a sentence with file and line."""
+"""The rules file: YAML to a RuleSet, and the first mistake of each rule as a sentence with file and line."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ _KEYS = (
 
 
 def load_rules(path: Path) -> RuleSet:
-    """The rules of a file; raises RulesInvalid with all that is wrong, a line each."""
+    """The rules of a file; raises RulesInvalid with what is wrong first in each rule, a line each."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -64,7 +64,7 @@ def _refuse_shadowing(named: Mapping[str, Constant], top: Mapping[str, Node]) ->
 
 
 def _all_rules(nodes: Sequence[Node], named: Mapping[str, Constant], source: str) -> Iterator[Rule]:
-    """One rule after the other; where some are wrong, raises what is wrong with each."""
+    """One rule after the other; where some are wrong, raises what is wrong first with each."""
     problems: list[str] = []
     lines: dict[str, int] = {}
     for node in nodes:

@@ -155,12 +155,13 @@ def test_so_is_a_file_that_holds_no_rules(content: bytes, problem: str) -> None:
     assert problem in str(caught.value)
 
 
-def test_all_wrong_rules_are_told_at_once() -> None:
+def test_all_wrong_rules_are_told_at_once_by_their_first_mistakes() -> None:
     second = RULE.removeprefix("rules:\n")
-    third = second.replace("in_yen", "other").replace("amount", "amont")
+    third = second.replace("in_yen", "other").replace("amount", "amont").replace("0.2", "7")
 
     said = problems(RULE + second + third)
 
+    assert len(said) == 2
     assert said[0] == "my.yaml, line 8: the name in_yen is taken by the rule in line 2."
     assert "line 15: rule other: when, column 23" in said[1]
 
