@@ -1,11 +1,13 @@
 """A registry of models gives back what was put there: a folder, and Azure Blob Storage as Azurite has it."""
 
+import os
 import shutil
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -27,16 +29,8 @@ KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr
 @pytest.fixture(scope="session")
 def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of an account in Azurite, installed from npm for this session."""
-    npm = shutil.which("npm")
-    if npm is None:
-        pytest.skip("Azurite needs npm, which is not on this machine")
     folder, port = tmp_path_factory.mktemp("azurite"), free_port()
-    install = [npm, "install", "--no-audit", "--no-fund", "--silent", "--prefix", str(folder), "azurite@3"]
-    try:
-        subprocess.run(install, check=True, capture_output=True, timeout=80)
-    except subprocess.SubprocessError:
-        pytest.skip("npm cannot install Azurite here")
-    program = folder / "node_modules" / ".bin" / "azurite-blob"
+    program = installed(shutil.which("npm"), folder)
     options = [
         "--blobPort",
         str(port),
@@ -50,6 +44,19 @@ def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         eventually(lambda: _listens(port), within=20)
         yield f"http://127.0.0.1:{port}/{ACCOUNT}"
         running.terminate()
+
+
+def installed(npm: str | None, folder: Path) -> Path:
+    """Azurite's program; without npm or its registry the test is skipped, but fails in CI where npm is there."""
+    if npm is None:
+        pytest.skip("Azurite needs npm, which is not on this machine")
+    install = [npm, "install", "--no-audit", "--no-fund", "--silent", "--prefix", str(folder), "azurite@3"]
+    try:
+        subprocess.run(install, check=True, capture_output=True, timeout=80)
+    except subprocess.SubprocessError:
+        missing = pytest.fail if os.environ.get("CI") else pytest.skip
+        missing("npm cannot install Azurite here: see whether it reaches its registry")
+    return folder / "node_modules" / ".bin" / "azurite-blob"
 
 
 def _listens(port: int) -> bool:
@@ -77,6 +84,21 @@ def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
     name = f"models-{uuid4().hex}"
     ContainerClient.from_container_url(f"{account}/{name}", credential=KEY).create_container()
     return lambda: registry_for(Settings(model_registry=signed(account, name)))
+
+
+@pytest.mark.parametrize(
+    ("npm", "ci", "ends"),
+    [("false", "true", pytest.fail), ("false", "", pytest.skip), (None, "true", pytest.skip)],
+)
+def test_what_cannot_be_installed_fails_in_ci_where_npm_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, npm: str | None, ci: str, ends: Any
+) -> None:
+    monkeypatch.setenv("CI", ci)
+
+    with pytest.raises((pytest.fail.Exception, pytest.skip.Exception), match="Azurite") as ended:
+        installed(npm, tmp_path)
+
+    assert ended.type is ends.Exception
 
 
 def test_what_one_process_puts_another_fetches_and_serves(reopen: Open, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.deploy.tools import ROOT, Tool, find
 from tests.deploy.workflows import problems
@@ -40,6 +41,14 @@ def workflow(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
 def test_a_workflow_keeps_the_rules(file: Path) -> None:
     assert problems(file.read_text()) == []
+
+
+def test_the_tests_in_ci_have_npm_from_which_they_take_azurite() -> None:
+    steps = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"]["test"]["steps"]
+    [node] = [at for at, step in enumerate(steps) if step.get("uses", "").startswith("actions/setup-node@")]
+    [tests] = [at for at, step in enumerate(steps) if step.get("run") == ".ci/run test"]
+
+    assert node < tests
 
 
 def test_actionlint_finds_nothing(lint: Tool) -> None:
