@@ -2,8 +2,10 @@
 
 import argparse
 import csv
+import os
 from dataclasses import replace
 from datetime import date, timedelta
+from io import StringIO
 from pathlib import Path
 
 from ml.calibration import Targets
@@ -103,6 +105,8 @@ def run(args: argparse.Namespace) -> int:
     """Evaluate, write what was asked for, and say the figures."""
     if args.seeds < 1:
         raise UserError("At least one model is needed: give --seeds 1 or more.")
+    for path in filter(None, (args.out, args.html, args.scores)):
+        expect_writable(path)
     split, known = Split(args.train_from, args.train_to, args.test_from), Known(args.labels, args.label_delay)
     first = Growth(targets=targets_of(args))
     growths = [replace(first, seed=first.seed + more) for more in range(args.seeds)]
@@ -118,23 +122,27 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def expect_writable(path: Path) -> None:
+    """Raise UserError where a file and the folder it belongs in could surely not be written; writes nothing."""
+    folder = next(each for each in path.absolute().parents if each.exists())
+    if path.is_dir() or not folder.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
+        raise UserError(f"{path} cannot be written. Give another place.")
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a file and the folder it belongs in; raises UserError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        path.write_text(text, encoding="utf-8", newline="")
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}. Give another place.") from error
 
 
 def write_scores(path: Path, scored: Scored) -> None:
     """One line for each transaction of the test days, labelled or not; raises UserError."""
-    try:
-        with path.open("w", newline="", encoding="utf-8") as file:
-            columns = (scored.test.ids.tolist(), scored.risk.tolist(), scored.anomaly.tolist())
-            csv.writer(file, lineterminator="\n").writerows([SCORES, *zip(*columns, strict=True)])
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}. Give another --scores.") from error
+    text, columns = StringIO(), (scored.test.ids.tolist(), scored.risk.tolist(), scored.anomaly.tolist())
+    csv.writer(text, lineterminator="\n").writerows([SCORES, *zip(*columns, strict=True)])
+    write_text(path, text.getvalue())
 
 
 def sentences(report: Report) -> str:

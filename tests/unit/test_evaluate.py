@@ -77,6 +77,26 @@ def test_risks_are_given_under_the_ids_that_the_file_has(tmp_path: Path) -> None
     assert scores(tmp_path, rows=rows).keys() == {str(line[0]) for line in rows[-800:]}
 
 
+@pytest.mark.parametrize("option", ["--out", "--html", "--scores"])
+def test_the_folders_of_results_are_made(tmp_path: Path, option: str) -> None:
+    path = tmp_path / "new" / "folder" / "result"
+
+    assert evaluate(written(tmp_path / "transactions.csv", lines()), option, str(path)) == 0
+    assert path.stat().st_size
+
+
+@pytest.mark.parametrize("option", ["--out", "--html", "--scores"])
+@pytest.mark.parametrize("place", ["a-folder", "a-file/result", "a-file/new/result"])
+def test_where_nothing_can_be_written_is_told_before_the_data_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, place: str
+) -> None:
+    (tmp_path / "a-folder").mkdir()
+    (tmp_path / "a-file").touch()
+
+    assert evaluate(tmp_path / "missing.csv", option, str(tmp_path / place)) == 2
+    assert f"{place} cannot be written" in capsys.readouterr().err
+
+
 def test_every_transaction_of_the_test_days_gets_its_risk(tmp_path: Path) -> None:
     found = scores(tmp_path)
 
