@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body
-from pydantic import BaseModel, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from functions.alerts.parts import Parts
 from shared.domain.labels import Effect, Label
@@ -48,8 +49,16 @@ class LabelsOut(BaseModel):
     results: list[LabelledItem | RefusedLabel]
 
 
+def _an_object(posted: object) -> object:
+    if not isinstance(posted, dict):
+        expected = 'The body must be an object with a list, {"labels": [...]}, or one label alone.'
+        raise PydanticCustomError("object_required", expected)
+    return posted
+
+
 Posted = Annotated[
     dict[str, Any],
+    BeforeValidator(_an_object),
     Body(),
     WithJsonSchema({"anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in ("LabelsIn", "LabelIn")]}),
 ]

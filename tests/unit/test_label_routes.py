@@ -111,6 +111,22 @@ async def test_a_label_alone_that_is_wrong_is_refused_field_by_field(
     assert labels.kept == {}
 
 
+@pytest.mark.parametrize("body", [[a_posted_label()], [], "txn-1", 1])
+async def test_a_body_that_is_no_object_is_told_its_form(
+    client: httpx.AsyncClient, labels: MemoryLabels, body: object
+) -> None:
+    answer = await client.post("/labels", json=body)
+
+    (error,) = answer.json()["errors"]
+    assert (answer.status_code, error["code"]) == (422, "object_required")
+    assert '{"labels": [...]}' in error["detail"]
+    assert labels.kept == {}
+
+
+async def test_an_empty_list_has_no_results(client: httpx.AsyncClient) -> None:
+    assert await results(client) == []
+
+
 async def test_up_to_five_minutes_ahead_are_a_clock_that_is_off(client: httpx.AsyncClient) -> None:
     ahead = (NOON + timedelta(minutes=5)).isoformat()
     assert [each["status"] for each in await results(client, a_posted_label(known_at=ahead))] == ["new"]
