@@ -164,6 +164,43 @@ def test_the_version_that_decided_and_what_shadows_said_are_recorded(life: Life)
     assert life.connection.execute("SELECT count(*) FROM alerts").fetchone() == (0,)
 
 
+def seconds_until_recorded(life: Life, recorder: PostgresRecorder, version: str, at_least: int, table: str) -> int:
+    """A batch of twenty accounts a second is recorded until the table has this version for enough of them."""
+    query = f"SELECT count(*) FROM {table} WHERE model_version = %s AND transaction_id LIKE %s"  # noqa: S608
+    for second in range(60):
+        life.clock += 1
+        names = {f"at-{life.clock:g}-{n}": f"acct-{n}" for n in range(20)}
+        transactions = [a_transaction(transaction_id=name, account_id=who) for name, who in names.items()]
+        pasts, scorer = (transactions, [History()] * len(names)), life.models.scorer(NOON)
+        told = zip(names.items(), scorer.decide(*pasts), scorer.shadows(*pasts), strict=True)
+        scored = [
+            replace(a_scored_transaction(name, account_id=who, decision=decision), shadows=shadows)
+            for (name, who), decision, shadows in told
+        ]
+        recorder.record(scored, [])
+        [(found,)] = life.connection.execute(query, (version, f"at-{life.clock:g}-%")).fetchall()
+        if found >= at_least:
+            return second
+    raise AssertionError(f"{version} never came to {table}")
+
+
+def test_a_running_scorer_follows_shadow_canary_champion_and_rollback_within_30_seconds(life: Life) -> None:
+    one, two = life.registered(1), life.registered(2)
+    recorder, waited = PostgresRecorder(life.url), []
+    for words, version, at_least, table in (
+        (["promote", one, "--stage", "champion"], one, 20, "scores"),
+        (["promote", two, "--stage", "shadow"], two, 20, "shadow_scores"),
+        (["promote", two, "--stage", "canary", "--share", "50%"], two, 1, "scores"),
+        (["promote", two, "--stage", "champion"], two, 20, "scores"),
+        (["rollback"], one, 20, "scores"),
+    ):
+        assert life.ml(*words) == 0
+        waited.append(seconds_until_recorded(life, recorder, version, at_least, table))
+    recorder.close()
+
+    assert max(waited) < 30
+
+
 def missing(life: Life, version: str) -> None:
     rmtree(life.registry / version)
 
