@@ -68,9 +68,9 @@ class _Material:
 
     def examples(self) -> Examples:
         """What can be learned from."""
-        rows, features = self.rows[self.known], self.rows.shape[1] - self.hits.shape[1] - 1
-        rows[:, features + 1 :] *= self.taught
-        return Examples(rows, self.labels[self.known], features)
+        known, features = self.known, self.rows.shape[1] - self.hits.shape[1] - 1
+        rows = np.hstack([self.rows[known, : features + 1], self.hits[known] * self.taught])
+        return Examples(rows, self.labels[known], features)
 
     def learned(self, mode: Mode, seed: int) -> LearnedCombiner:
         """What the examples teach. Beside the unlabelled combination, no rule's declared weight counts twice."""

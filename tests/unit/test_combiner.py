@@ -148,8 +148,13 @@ def test_a_linear_world_keeps_the_champion_and_a_crooked_one_takes_the_challenge
     rows = np.asarray(findings.rows)
     crooked = replace(findings, rows=np.column_stack([np.cos(4 * rows[:, 0]), rows[:, 1], np.abs(rows[:, 0] - 2)]))
 
+    challenger = fit_combiner(crooked, labels, unlabelled=UNLABELLED, seed=7)
+
     assert fitted().mode == "logistic"
-    assert fit_combiner(crooked, labels, unlabelled=UNLABELLED, seed=7).mode == "boosted"
+    assert challenger.mode == "boosted"
+    assert combiner_of("boosted", crooked, labels, unlabelled=UNLABELLED, seed=7).risks(
+        crooked
+    ) == challenger.combiner.risks(crooked)
 
 
 def test_labels_that_say_nothing_are_not_seen_in_the_risks_that_thresholds_are_taken_from() -> None:
