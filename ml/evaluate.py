@@ -9,6 +9,7 @@ from io import StringIO
 from pathlib import Path
 
 from ml.calibration import Targets
+from ml.combiner import FEWEST_OF_A_CLASS
 from ml.evaluation import evaluated
 from ml.experiment import Known, Split
 from ml.fit import Growth
@@ -34,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(name, type=date.fromisoformat, required=True, metavar="D", help=meaning)
     add_labels(parser)
     add_targets(parser)
+    add_forest(parser)
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the report here, as JSON")
     parser.add_argument(
         "--scores",
@@ -73,6 +75,15 @@ def add_labels(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_forest(parser: argparse.ArgumentParser) -> None:
+    """Declare how the forest is grown."""
+    usual = Growth()
+    parser.add_argument("--trees", type=int, default=usual.trees, help="trees of the forest (%(default)s)")
+    parser.add_argument(
+        "--max-samples", type=int, default=usual.max_samples, help="transactions per tree (%(default)s)"
+    )
+
+
 def add_targets(parser: argparse.ArgumentParser) -> None:
     """Declare how many transactions are to be HIGH and MEDIUM."""
     usual = Targets()
@@ -108,7 +119,7 @@ def run(args: argparse.Namespace) -> int:
     for path in filter(None, (args.out, args.html, args.scores)):
         expect_writable(path)
     split, known = Split(args.train_from, args.train_to, args.test_from), Known(args.labels, args.label_delay)
-    first = Growth(targets=targets_of(args))
+    first = Growth(args.trees, args.max_samples, targets=targets_of(args))
     growths = [replace(first, seed=first.seed + more) for more in range(args.seeds)]
     file = csv_file(args.data, args)
     report, scored = evaluated(file, split, known, load_rules(SHIPPED_RULES), growths)
@@ -151,12 +162,23 @@ def sentences(report: Report) -> str:
     lines = [
         f"Trained on {training.transactions} transactions, {training.first} to {training.last}, with the labels "
         f"of {labels.known} of them ({labels.frauds} frauds; --labels {labels.mode}): "
-        f"{', '.join(sorted({seed.combiner for seed in report.seeds}))}.",
+        f"{', '.join(sorted({seed.combiner for seed in report.seeds}))}{_too_few(report)}.",
         f"Tested on {test.transactions}, {test.first} to {test.last}, with {test.frauds} frauds.",
     ]
     if report.figures is None:
         return "\n".join([*lines, f"No figures: {report.no_figures}"])
     return "\n".join([*lines, *_figures(report.figures), *_spread(report), report.note])
+
+
+def _too_few(report: Report) -> str:
+    """Why labels that were asked for taught nothing."""
+    labels = report.labels
+    if labels.mode == "none" or min(labels.frauds, labels.known - labels.frauds) >= FEWEST_OF_A_CLASS:
+        return ""
+    return (
+        f", as nothing is learned from fewer than {FEWEST_OF_A_CLASS} labelled frauds or {FEWEST_OF_A_CLASS} "
+        "labelled legitimate transactions; give more training days or a shorter --label-delay"
+    )
 
 
 def _figures(figures: Figures) -> list[str]:

@@ -10,7 +10,7 @@ import numpy as np
 import sklearn
 
 from ml.dataset import nothing_in
-from ml.evaluate import add_data, add_labels, add_targets, targets_of
+from ml.evaluate import add_data, add_forest, add_labels, add_targets, targets_of
 from ml.experiment import Experiment, Known, Split, prepared
 from ml.export import as_npz, combiner_as_npz
 from ml.fit import Growth, Model, fit
@@ -36,13 +36,9 @@ NEAR_THE_END = 100
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `train`."""
     add_data(parser)
-    growth = Growth()
     parser.add_argument("--out", type=Path, default=Path(".local/model"), metavar="FOLDER", help="%(default)s")
-    parser.add_argument("--trees", type=int, default=growth.trees, help="trees of the forest (%(default)s)")
-    parser.add_argument(
-        "--max-samples", type=int, default=growth.max_samples, help="transactions per tree (%(default)s)"
-    )
-    parser.add_argument("--seed", type=int, default=growth.seed, help="of the random numbers (%(default)s)")
+    add_forest(parser)
+    parser.add_argument("--seed", type=int, default=Growth().seed, help="of the random numbers (%(default)s)")
     parser.add_argument("--from", dest="first", type=date.fromisoformat, metavar="D", help="first training day")
     parser.add_argument("--to", dest="last", type=date.fromisoformat, metavar="D", help="last training day")
     add_labels(parser)

@@ -12,6 +12,7 @@ import pytest
 
 from ml.__main__ import COMMANDS
 from ml.forest import load_scorer
+from ml.manifest import BOTH
 from ml.replay import after, no_labels, replayed
 from ml.results import Report
 from shared.command_line import main
@@ -140,6 +141,28 @@ def test_training_knows_the_labels_of_the_mode(
     assert (found.known, found.frauds) == (known, frauds)
 
 
+@pytest.mark.parametrize(("mode", "said"), [("all", True), ("none", False)])
+def test_why_labels_taught_nothing_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], mode: str, said: bool
+) -> None:
+    report(tmp_path, "--labels", mode)
+
+    assert ("nothing is learned from fewer than 25 labelled frauds" in capsys.readouterr().out) == said
+
+
+def test_labels_that_taught_something_need_no_excuse(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report(tmp_path, "--labels", "all", rows=lines(fraud=lambda n: int(n % 10 == 0)))
+
+    assert "nothing is learned" not in capsys.readouterr().out
+
+
+def test_the_forest_can_be_chosen(tmp_path: Path) -> None:
+    found = report(tmp_path, "--trees", "20", "--max-samples", "128")
+
+    assert (found.trees, found.max_samples) == (20, 128)
+    assert found.figures != report(tmp_path).figures
+
+
 def test_only_the_reviewed_cards_labels_are_known(tmp_path: Path) -> None:
     found = report(tmp_path, "--labels", "reviewed:1").labels
 
@@ -150,7 +173,7 @@ def test_only_the_reviewed_cards_labels_are_known(tmp_path: Path) -> None:
 def test_enough_labels_teach_a_combiner(tmp_path: Path) -> None:
     found = report(tmp_path, "--labels", "all", rows=lines(fraud=lambda n: int(n % 10 == 0)))
 
-    assert {seed.combiner for seed in found.seeds} <= {"logistic", "boosted"}
+    assert {seed.combiner for seed in found.seeds} <= set(BOTH.values())
     assert found.seeds[0].validation
 
 
