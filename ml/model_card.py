@@ -31,6 +31,9 @@ MODES = ("none", "first:50", "reviewed:20", "all")
 ABLATED = {"none": 3, "all": 1}
 """Label mode -> forests that each part is left out of."""
 
+NONE = "-"
+"""Where there is no such figure."""
+
 DELAY = timedelta(days=7)
 TRAINING = timedelta(days=30), timedelta(days=75)
 """First and last training day, after the file's first day; the test begins once their labels are known."""
@@ -177,7 +180,8 @@ def _rule(rule: RuleRecord) -> Sequence[str]:
 def _ablation(ablations: dict[str, dict[LeftOut, tuple[float, float]]]) -> Iterator[str]:
     if not ablations:
         return
-    yield "\nWhat is lost without a part (negative: what is gained):\n"
+    seeds = ", ".join(f"{mode}: {ABLATED[mode]}" for mode in ablations)
+    yield f"\nWhat is lost without a part (negative: what is gained), mean of the first seeds ({seeds}):\n"
     header = [f"{figure} lost, {mode}" for mode in ablations for figure in ("AUC", "AP")]
     yield from _table(
         ("left out", *header),
@@ -196,7 +200,7 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str
     yield f"| {' | '.join(header)} |"
     yield f"|{' --- |' * len(header)}"
     for row in rows:
-        yield f"| {' | '.join(row)} |"
+        yield f"| {' | '.join(cell or NONE for cell in row)} |"
 
 
 def _say(words: str) -> None:

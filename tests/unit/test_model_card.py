@@ -1,8 +1,10 @@
 """`python -m ml model-card`: figures go between the card's marks; leaving a part out shows what it is worth."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ml.__main__ import COMMANDS
@@ -10,6 +12,7 @@ from ml.ablation import GROUPS, UNCALIBRATED, Ablation, LeftOut, parts
 from ml.experiment import Experiment, Known, Split, prepared
 from ml.fit import Growth
 from ml.labels import LabelMode
+from ml.runs import run_all
 from shared.command_line import main
 from shared.csv_layouts import CsvFile
 from shared.domain.features import FEATURES
@@ -26,6 +29,17 @@ def experiment(tmp_path_factory: pytest.TempPathFactory) -> Experiment:
     data = written(tmp_path_factory.mktemp("data") / "transactions.csv", lines())
     split = Split(date(2026, 1, 11), date(2026, 1, 25), date(2026, 2, 2))
     return prepared(CsvFile(data), split, Known(LabelMode("none"), timedelta(days=7)), RULES, FEW_TREES)
+
+
+@pytest.mark.parametrize("mode", ["none", "all"])
+def test_nothing_left_out_is_the_model_that_is_evaluated(experiment: Experiment, mode: str) -> None:
+    labels = (np.arange(len(experiment.labels)) % 5 == 0).astype(float) if mode == "all" else experiment.labels
+    known = replace(experiment, labels=labels)
+    [run] = run_all(known, RULES, [FEW_TREES])
+
+    left_out = Ablation(known, RULES, {FEW_TREES.seed: run.model.fitted.mode})
+
+    assert left_out.ranking(LeftOut("nothing"), FEW_TREES) == run.scored.ranking()
 
 
 def average_precision(experiment: Experiment, part: LeftOut) -> float:
@@ -87,6 +101,8 @@ def test_figures_replace_those_between_the_marks(tmp_path: Path) -> None:
     assert text.endswith("<!-- end of what was measured -->\nafter\n")
     assert "| first:5 | 5 | unlabelled |" in text
     assert "old" not in text
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert all(cell.strip() for row in rows for cell in row.strip("|").split("|"))
 
 
 def test_a_card_without_marks_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
