@@ -274,13 +274,21 @@ def test_an_address_that_is_none_is_said(address: str, replay: Replay) -> None:
     assert f"--url {address} is not an address such as http://127.0.0.1:7071." in run.said
 
 
-def test_a_file_with_a_bad_line_is_refused_before_anything_is_posted(
-    ingest: ToyIngest, url: str, replay: Replay
-) -> None:
+def test_a_bad_line_is_left_out_and_told(ingest: ToyIngest, url: str, replay: Replay) -> None:
     run = replay([line(f"t-{n}") for n in range(300)] + ["cut,short"], "--url", url)
 
-    assert run.code == 2
+    assert run.code == 0
+    assert len(ingest.posted) == 300
     assert "line 302" in run.said
+
+
+def test_a_file_of_bad_lines_is_refused_before_anything_is_posted(
+    ingest: ToyIngest, url: str, replay: Replay
+) -> None:
+    run = replay([line(f"t-{n}") for n in range(300)] + ["cut,short"] * 301, "--url", url)
+
+    assert run.code == 2
+    assert "301 of 601 rows cannot be used" in run.said
     assert not ingest.posted
 
 
