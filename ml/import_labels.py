@@ -68,9 +68,12 @@ def _source(text: str) -> str:
 def run(args: argparse.Namespace) -> int:
     """Import; 0, or 1 where lines were left out. Raises UserError."""
     began, imported = time.monotonic(), Imported()
-    found = read_labels(args.file, Defaults(args.source, args.by, datetime.now(UTC)))
+    defaults = Defaults(args.source, args.by, datetime.now(UTC))
+    found = read_labels(args.file, defaults)
     with _told_to_the_user():
         asyncio.run(_import(load_settings().postgres_url, found, imported, bar=not args.json))
+    for what, count in defaults.adjusted.items():
+        print(f"{args.file}: {count:,} {what}.", file=sys.stderr)
     _report(imported, time.monotonic() - began, as_json=args.json)
     return 1 if imported.bad else 0
 

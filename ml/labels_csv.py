@@ -4,13 +4,13 @@ import csv
 import gzip
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import IO, Any
 
 from shared.command_line import UserError
-from shared.csv_cells import as_identifier
+from shared.csv_cells import Adjusted, identifier
 from shared.csv_layouts import other_delimiter
 from shared.domain.labels import Label
 from shared.messages.label_in import InvalidLabel, parse_label
@@ -31,11 +31,15 @@ class BadLine:
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What a line without these columns says; `now` is also what no time may lie much ahead of."""
+    """What a line without these columns says; `now` is also what no time may lie much ahead of.
+
+    `adjusted` counts what was changed in the lines so that they could be used.
+    """
 
     source: str
     by: str
     now: datetime
+    adjusted: Adjusted = field(default_factory=Adjusted)
 
 
 Found = Label | BadLine | None
@@ -110,7 +114,7 @@ def _posted(cell_of: dict[str, str], id_column: str, verdict_column: str, defaul
     verdict = cell_of[verdict_column].lower()
     if verdict_column == "is_fraud":
         verdict = _verdict(verdict)
-    named = {"transaction_id": as_identifier(cell_of[id_column]), "label": verdict}
+    named = {"transaction_id": identifier(cell_of[id_column], defaults.adjusted), "label": verdict}
     return {"source": defaults.source, "by": defaults.by} | given | named
 
 

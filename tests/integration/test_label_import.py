@@ -119,10 +119,11 @@ def test_lines_that_are_wrong_are_told_and_the_others_imported(importing: Run, a
     )
     code, out, told = importing(file)
     assert code == 1
-    assert [line.partition(":")[0] for line in told.splitlines()[:-1]] == [f"line {n}" for n in range(3, 9)]
+    lines = [line.partition(":")[0] for line in told.splitlines() if line.startswith("line ")]
+    assert lines == [f"line {n}" for n in (3, 4, 5, 7, 8)]
     assert "4111" not in told + out
-    assert [row[0] for row in kept(database_url)] == ["txn-1", "txn-6"]
-    assert "2 new" in out
+    assert [row[0] for row in kept(database_url)] == [as_identifier("4111111111111111"), "txn-1", "txn-6"]
+    assert "3 new" in out
 
 
 def test_labels_of_a_compressed_file_of_transactions_fit_what_a_replay_posts(
@@ -189,3 +190,10 @@ def test_the_database_of_a_build_that_is_not_running_is_told(tmp_path: Path) -> 
     )
     assert done.returncode == 2
     assert "make run" in done.stderr
+
+
+def test_ids_that_are_made_to_fit_are_told(importing: Run, a_file) -> None:
+    code, _, said = importing(a_file("transaction_id,label", "bad id!,fraud", "txn-1,fraud"))
+
+    assert code == 0
+    assert "1 identifiers that the API would refuse are replaced by ones that it takes." in said
