@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PRODUCT = ("function_app.py", "functions", "shared", "ml", "local")
 TESTS = ("tests",)
-OURS = {place.removesuffix(".py") for place in (*PRODUCT, *TESTS)}
+OURS = {place.removesuffix(".py") for place in (*PRODUCT, *TESTS, "infra_bicep")}
 
 USED_NOW = [
     ("azure-functions", "azure.functions", PRODUCT),
