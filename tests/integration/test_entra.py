@@ -7,29 +7,33 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
+from urllib.parse import urlsplit
 
 import pytest
 import redis
 
 from shared import entra
 from shared.redis_login import login
+from tests.conftest import Services
 from tests.identity_provider import ASSERTION, CLIENT_ID, IdentityProvider, identity_provider
 
 USER = "33333333-3333-3333-3333-333333333333"
 
 
 @pytest.fixture
-def provider(tmp_path: Path) -> Iterator[IdentityProvider]:
+def provider(tmp_path: Path, services: Services) -> Iterator[IdentityProvider]:
+    """Its token is the password that PostgreSQL asks for, if it asks for one."""
     with identity_provider(tmp_path) as listening:
+        listening.token = urlsplit(services.database).password or listening.token
         yield listening
 
 
 @pytest.fixture
-def identity_redis(redis_url: str) -> Iterator[str]:
-    """Redis where only the identity's user may log in with its token; the URL asks for that."""
+def identity_redis(redis_url: str, provider: IdentityProvider) -> Iterator[str]:
+    """Redis where the identity's user logs in with its token; the URL asks for that."""
     with redis.Redis.from_url(redis_url) as admin:
-        admin.execute_command("ACL", "SETUSER", USER, "reset", "on", ">token-1", "~*", "&*", "+@all")
-        yield redis_url.replace("redis://", f"redis+entra://{USER}@")
+        admin.execute_command("ACL", "SETUSER", USER, "reset", "on", f">{provider.token}", "~*", "&*", "+@all")
+        yield f"redis+entra://{USER}@{redis_url.rpartition('@')[2].removeprefix('redis://')}"
         admin.execute_command("ACL", "DELUSER", USER)
 
 
@@ -74,13 +78,13 @@ def test_a_workload_gives_postgresql_its_token_as_the_password(
         """,
         url=asking_for_tokens(database_url),
     )
-    assert said == "token-1"
+    assert said == provider.token
     assert [each["scope"] for each in provider.asked] == [entra.POSTGRES]
 
 
 def test_a_token_is_kept_until_it_ends(provider: IdentityProvider) -> None:
     said = answer(provider, "from shared import entra\nprint(json.dumps([entra.token('a') for _ in range(3)]))")
-    assert said == ["token-1"] * 3
+    assert said == [provider.token] * 3
     assert len(provider.asked) == 1
 
 
@@ -138,7 +142,7 @@ def test_every_connection_of_the_engine_brings_a_token(provider: IdentityProvide
         """,
         url=asking_for_tokens(database_url),
     )
-    assert said == ["token-1"] * 2
+    assert said == [provider.token] * 2
 
 
 def test_migrations_log_in_with_a_token(provider: IdentityProvider, database_url: str) -> None:
@@ -147,17 +151,18 @@ def test_migrations_log_in_with_a_token(provider: IdentityProvider, database_url
     assert {each["scope"] for each in provider.asked} == {entra.POSTGRES}
 
 
-async def test_asynchronous_redis_logs_in_with_a_token(identity_redis: str) -> None:
-    client = redis.asyncio.Redis.from_url(**login(identity_redis, lambda _scope: "token-1"))
+async def test_asynchronous_redis_logs_in_with_a_token(provider: IdentityProvider, identity_redis: str) -> None:
+    client = redis.asyncio.Redis.from_url(**login(identity_redis, lambda _scope: provider.token))
     assert await client.execute_command("ACL", "WHOAMI") == USER.encode()
     await client.aclose()
 
 
 def test_a_wrong_token_is_refused(identity_redis: str) -> None:
-    client = redis.Redis.from_url(**login(identity_redis, lambda _scope: "token-2"))
+    client = redis.Redis.from_url(**login(identity_redis, lambda _scope: "another token"))
     with pytest.raises(redis.AuthenticationError):
         client.ping()
 
 
 def asking_for_tokens(url: str) -> str:
-    return url.replace("postgresql://", "postgresql+entra://") + "?sslmode=disable"
+    parts = urlsplit(url)
+    return f"postgresql+entra://{parts.username}@{parts.hostname}:{parts.port}{parts.path}?sslmode=disable"
