@@ -18,7 +18,11 @@ def after(read: int, bad: int) -> SkippedRows:
     ("read", "bad"), [(4000, 0), (4000, 1), (4000, 2000), (100, 50), (99, 98), (1, 0), (0, 0)]
 )
 def test_a_few_bad_rows_stop_nothing(read: int, bad: int) -> None:
-    after(read, bad).finish()
+    skipped = after(read, bad)
+
+    skipped.finish()
+
+    assert (skipped.read, skipped.rows) == (read, bad)
 
 
 @pytest.mark.parametrize(
@@ -50,6 +54,8 @@ def test_rows_may_be_bad_at_the_start_and_good_later() -> None:
     skipped.read = 2000
 
     skipped.finish()
+
+    assert skipped.rows == 1000
 
 
 def test_what_was_left_out_or_adjusted_is_told() -> None:
